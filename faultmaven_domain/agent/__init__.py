@@ -1,0 +1,47 @@
+"""The agent room: a question about a case becomes an answer that its citations hold up."""
+
+from .errors import LLMError, LLMRateLimited, LLMRefused, LLMTimeout, TurnNotFound
+from .events import ChatTurnRequested
+from .models import (
+    Answer,
+    ChatResponse,
+    Citation,
+    Message,
+    ModelChoice,
+    Source,
+    SourceKind,
+    Task,
+    Turn,
+    TurnStatus,
+)
+from .ports import AgentTransactions, AgentUnitOfWork, Cases, Evidence, Knowledge, LLMProvider, TurnRepository
+from .router import Models
+from .service import AgentService
+
+__all__ = [
+    "AgentService",
+    "AgentTransactions",
+    "AgentUnitOfWork",
+    "Answer",
+    "Cases",
+    "ChatResponse",
+    "ChatTurnRequested",
+    "Citation",
+    "Evidence",
+    "Knowledge",
+    "LLMError",
+    "LLMProvider",
+    "LLMRateLimited",
+    "LLMRefused",
+    "LLMTimeout",
+    "Message",
+    "ModelChoice",
+    "Models",
+    "Source",
+    "SourceKind",
+    "Task",
+    "Turn",
+    "TurnNotFound",
+    "TurnRepository",
+    "TurnStatus",
+]

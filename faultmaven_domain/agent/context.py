@@ -1,0 +1,184 @@
+"""From what was found to what the model is given: numbered sources, and the prompt they are written into."""
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from ..case import Case, CaseMessage
+from ..evidence import CaseFindings, Evidence, Finding
+from ..knowledge import SearchHit, Section
+from .models import Message, Source, SourceKind, Task
+from .prompts import prompt
+
+MOST_PATTERNS, MOST_PASSAGES, MOST_SECTIONS = 14, 6, 8
+LONGEST_QUOTE = 1_500
+
+
+@frozen(kw_only=True)
+class Runbook:
+    """A document a search found, with the sections it is made of."""
+
+    hit: SearchHit
+    sections: tuple[Section, ...]
+
+
+def questions(question: str, found: CaseFindings) -> tuple[str, ...]:
+    """What to ask the knowledge base: the question itself, and the failures the evidence shows, worst first."""
+    failing = [s.pattern for s in found.suspects]
+    failing += [f.pattern for f in found.findings if f.pattern and f.pattern.severity != "normal"]
+    texts = dict.fromkeys(pattern.template.replace("<*>", " ")[:300].strip() for pattern in failing)
+    return (question, *[text for text in texts if text][:3])
+
+
+def fused(results: Sequence[Sequence[SearchHit]], limit: int) -> tuple[SearchHit, ...]:
+    """Documents that several questions found come first."""
+    scores: dict[str, float] = {}
+    hits: dict[str, SearchHit] = {}
+    for result in results:
+        for rank, hit in enumerate(result):
+            scores[hit.document_id] = scores.get(hit.document_id, 0.0) + hit.score / (1 + rank)
+            hits.setdefault(hit.document_id, hit)
+    return tuple(hits[id] for id in sorted(scores, key=lambda id: -scores[id])[:limit])
+
+
+def evidence_sources(found: CaseFindings) -> list[Source]:
+    """Suspects first, then the other patterns, then passages; numbers are given later."""
+    sources = [_of(finding, role="pattern") for finding in found.findings if finding.pattern]
+    ranked: list[Source] = []
+    for suspect in found.suspects:
+        for source in sources:
+            same = source.pattern is not None and source.pattern.template == suspect.pattern.template
+            if same and suspect.source in {source.title, f"{source.title} ({source.source_id})"}:
+                ranked.append(evolve(source, role="suspect", remark=suspect.why))
+                sources.remove(source)
+                break
+    failing = [source for source in sources if source.pattern and source.pattern.severity != "normal"]
+    normal = [source for source in sources if source.pattern and source.pattern.severity == "normal"]
+    patterns = [*ranked, *failing][:MOST_PATTERNS] or normal[:3]
+    passages = [_of(finding, role="passage") for finding in found.findings if finding.pattern is None]
+    return [*patterns, *passages[:MOST_PASSAGES]]
+
+
+def runbook_sources(runbooks: Sequence[Runbook]) -> list[Source]:
+    """The first runbook whole, of the others the section that was found."""
+    sources = []
+    for place, runbook in enumerate(runbooks):
+        hit = runbook.hit
+        sections = [s for s in runbook.sections if s.text.strip()] if place == 0 else []
+        chosen = sections or [Section(heading=hit.section, text=hit.snippet)]
+        sources += [
+            Source(
+                number=0,
+                kind=SourceKind.RUNBOOK,
+                source_id=hit.document_id,
+                title=hit.title,
+                role="section",
+                section=section.heading,
+                quote=section.text[:LONGEST_QUOTE],
+                score=hit.score,
+            )
+            for section in chosen[:MOST_SECTIONS]
+        ]
+    return sources
+
+
+def case_sources(case: Case, messages: Sequence[CaseMessage]) -> list[Source]:
+    """What the case itself tells, for its post-mortem."""
+    facts = [f"Opened {case.created_at:%Y-%m-%d %H:%M} UTC."]
+    if case.closed_at:
+        reason = case.closure_reason.value if case.closure_reason else "no reason given"
+        facts.append(f"Ended {case.closed_at:%Y-%m-%d %H:%M} UTC as {case.status.value} ({reason}).")
+    if case.resolution_notes:
+        facts.append(f"Resolution notes: {case.resolution_notes}")
+    if case.description:
+        facts.append(f"Description: {case.description[:LONGEST_QUOTE]}")
+    said = [(f"{m.role.value}, turn {m.turn_number}", "said", m.content) for m in messages]
+    noted = [("case", "fact", fact) for fact in facts]
+    return [
+        Source(
+            number=0,
+            kind=SourceKind.CASE,
+            source_id=case.case_id,
+            title=case.title,
+            role=role,
+            section=section,
+            quote=text[:LONGEST_QUOTE],
+        )
+        for section, role, text in [*noted, *said]
+    ]
+
+
+def numbered(sources: Sequence[Source]) -> tuple[Source, ...]:
+    return tuple(evolve(source, number=number) for number, source in enumerate(sources, 1))
+
+
+def messages_for(
+    task: Task,
+    *,
+    case: Case,
+    question: str,
+    found: CaseFindings,
+    sources: tuple[Source, ...],
+    history: Sequence[CaseMessage],
+) -> tuple[Message, ...]:
+    """The rules as one message, and all that is known as another."""
+    filled = prompt(task.value).substitute(
+        title=case.title,
+        description=case.description,
+        files="\n".join(f"- {_described(f.evidence)}" for f in found.files) or "none",
+        sources="\n\n".join(rendered(source) for source in sources) or "none",
+        history="\n".join(f"{m.role.value}: {m.content[:LONGEST_QUOTE]}" for m in history) or "none",
+        question=question,
+    )
+    return (
+        Message(role="system", content=prompt("system").template, task=task),
+        Message(role="user", content=filled, sources=sources, task=task),
+    )
+
+
+def rendered(source: Source) -> str:
+    """A source as a model reads it."""
+    if source.kind is SourceKind.RUNBOOK:
+        head = f"runbook “{source.title}”" + (f", section “{source.section}”" if source.section else "")
+    elif source.kind is SourceKind.CASE:
+        head = f"case, {source.section}"
+    else:
+        head = f"file {source.title}, " + _lines(source.lines)
+    pattern = source.pattern
+    if pattern is not None:
+        head += f", log pattern seen {pattern.count} times"
+        if pattern.first_time:
+            head += f" from {pattern.first_time} to {pattern.last_time}"
+        head += f", {pattern.level or pattern.severity}"
+    remark = f"\n({source.remark})" if source.remark else ""
+    return f"[{source.number}] {head}{remark}\n{source.quote}"
+
+
+def _of(finding: Finding, *, role: str) -> Source:
+    return Source(
+        number=0,
+        kind=SourceKind.EVIDENCE,
+        source_id=finding.evidence_id,
+        title=finding.filename,
+        role=role,
+        quote=finding.text[:LONGEST_QUOTE],
+        lines=finding.lines,
+        score=finding.score,
+        pattern=finding.pattern,
+    )
+
+
+def _lines(lines: tuple[int, ...]) -> str:
+    if not lines:
+        return "no lines"
+    if len(lines) > 1 and lines == tuple(range(lines[0], lines[-1] + 1)):
+        return f"lines {lines[0]}-{lines[-1]}"
+    return ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines))
+
+
+def _described(evidence: Evidence) -> str:
+    size = f"{evidence.line_count} lines" if evidence.line_count else f"{evidence.file_size} bytes"
+    note = f"; {' '.join(evidence.notes)}" if evidence.notes else ""
+    return (
+        f"{evidence.filename}: {evidence.kind or evidence.evidence_type.value}, {size}, {evidence.status.value}{note}"
+    )

@@ -1,0 +1,36 @@
+from ..kernel.errors import FaultMavenError, NotFound, Unavailable
+
+
+class TurnNotFound(NotFound):
+    """There is no such chat job."""
+
+    code = "JOB_NOT_FOUND"
+
+
+class LLMError(Unavailable):
+    """The language model did not answer."""
+
+    code = "LLM_UNAVAILABLE"
+
+
+class LLMTimeout(LLMError):
+    """The language model took too long."""
+
+    code = "LLM_TIMEOUT"
+
+
+class LLMRateLimited(LLMError):
+    """The language model takes no more requests right now."""
+
+    code = "LLM_RATE_LIMITED"
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None, **details: object) -> None:
+        """``retry_after`` in seconds, where the provider said."""
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class LLMRefused(FaultMavenError):
+    """The language model did not accept the request; the server's log says why."""
+
+    code = "LLM_REFUSED"

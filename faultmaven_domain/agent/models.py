@@ -1,0 +1,158 @@
+"""A turn: a question about a case, what was found for it, the model's words and the citations that hold them up."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from attrs import evolve, field, frozen
+
+from ..evidence import LogPattern
+from ..kernel.errors import InvalidInput
+
+LONGEST_MESSAGE = 50_000
+
+
+class Task(StrEnum):
+    """What a model is called for."""
+
+    TURN = "turn"
+    POST_MORTEM = "post_mortem"
+
+
+class SourceKind(StrEnum):
+    RUNBOOK = "runbook"
+    EVIDENCE = "evidence"
+    CASE = "case"  # what was said and noted in the case itself
+
+
+@frozen(kw_only=True)
+class Source:
+    """One numbered thing an answer may rest on: a runbook's section, or what a piece of evidence shows.
+
+    ``lines`` are the evidence's own line numbers, each of which belongs to it; ``quote`` is their text or the
+    section's; ``role`` says what it is in the investigation: suspect, pattern, passage, section, fact or said;
+    ``remark`` is what the analysis says about it, in a sentence.
+    """
+
+    number: int
+    kind: SourceKind
+    source_id: str
+    title: str
+    role: str
+    quote: str
+    section: str = ""
+    lines: tuple[int, ...] = ()
+    score: float = 0.0
+    pattern: LogPattern | None = None
+    remark: str = ""
+
+
+@frozen(kw_only=True)
+class Citation:
+    """A source the answer really cites."""
+
+    number: int
+    kind: SourceKind
+    source_id: str
+    title: str
+    section: str
+    lines: tuple[int, ...]
+    quote: str
+
+    @classmethod
+    def of(cls, source: Source) -> "Citation":
+        return cls(
+            number=source.number,
+            kind=source.kind,
+            source_id=source.source_id,
+            title=source.title,
+            section=source.section,
+            lines=source.lines,
+            quote=source.quote,
+        )
+
+
+@frozen(kw_only=True)
+class Message:
+    """One message to a model. ``sources`` is what ``content`` was made from, for a provider that composes by itself."""
+
+    role: str  # system, user or assistant
+    content: str
+    sources: tuple[Source, ...] = ()
+    task: Task | None = None
+
+
+@frozen(kw_only=True)
+class ChatResponse:
+    """``stop_reason``: stop, length (cut at max_tokens) or filtered. Token counts are None where nobody counted."""
+
+    content: str
+    model: str
+    provider: str
+    stop_reason: str = "stop"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@frozen(kw_only=True)
+class ModelChoice:
+    """What the router decides: ``model`` None leaves it to the provider's default; times in seconds."""
+
+    model: str | None
+    temperature: float
+    max_tokens: int
+    deadline: float
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What a turn ends in. ``notes`` say what was missing: no model, evidence still being read, a cut answer."""
+
+    message_id: str
+    case_id: str
+    content: str
+    created_at: datetime
+    turn_number: int
+    citations: tuple[Citation, ...]
+    model: str
+    provider: str
+    stop_reason: str = "stop"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class TurnStatus(StrEnum):
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class Turn:
+    """Stored before it is acknowledged; answered once."""
+
+    job_id: str
+    case_id: str
+    user_id: str
+    message: str
+    status: TurnStatus
+    submitted_at: datetime
+    context: dict[str, object] = field(factory=dict)
+    answer: Answer | None = None
+    error: str | None = None
+
+    def answered(self, answer: Answer) -> "Turn":
+        """The first answer stays."""
+        return self if self.answer else evolve(self, status=TurnStatus.COMPLETED, answer=answer, error=None)
+
+    def failed(self, error: str) -> "Turn":
+        return self if self.answer else evolve(self, status=TurnStatus.FAILED, error=error)
+
+
+def checked_message(message: str) -> str:
+    """Raises: InvalidInput."""
+    if not message.strip():
+        raise InvalidInput("message is empty.", field="message")
+    if len(message) > LONGEST_MESSAGE:
+        raise InvalidInput(f"message has at most {LONGEST_MESSAGE} characters.", field="message")
+    return message.strip()

@@ -1,0 +1,275 @@
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from ..kernel.clock import Clock
+from ..kernel.ids import IdSource
+from ..kernel.job_desk import JobDesk
+from ..kernel.paging import Page, check_paging
+from ..kernel.principal import Principal
+from .errors import CaseNotFound, CaseVersionConflict, ReportNotFound
+from .events import CaseDeleted, PostMortemRequested
+from .models import (
+    Case,
+    CaseMessage,
+    CaseStatus,
+    CaseWithOwner,
+    ClosureReason,
+    Owner,
+    Priority,
+    Report,
+    Role,
+    checked_description,
+    checked_title,
+    default_title,
+)
+from .ports import CaseTransactions, CaseUnitOfWork, Users
+
+
+@frozen
+class CaseService:
+    transactions: CaseTransactions
+    users: Users
+    clock: Clock
+    ids: IdSource
+
+    async def create(
+        self,
+        *,
+        principal: Principal,
+        title: str | None = None,
+        description: str = "",
+        priority: Priority = Priority.MEDIUM,
+        metadata: dict[str, object] | None = None,
+    ) -> Case:
+        """Open a case; one without a title is named Case-MMDD-N. Raises: InvalidInput naming the field."""
+        now = self.clock.now()
+        description = checked_description(description)
+        async with self.transactions.begin() as unit:
+            if title is None or not title.strip():
+                number = await unit.cases.count(principal.user_id, status=None) + 1
+                title = default_title(at=now, number=number)
+            case = Case(
+                case_id=self.ids.new("case"),
+                owner_id=principal.user_id,
+                title=checked_title(title),
+                description=description,
+                status=CaseStatus.CONSULTING,
+                priority=priority,
+                created_at=now,
+                updated_at=now,
+                metadata=metadata or {},
+            )
+            return await unit.cases.save(case)
+
+    async def get(self, *, principal: Principal, case_id: str) -> Case:
+        """Raises: CaseNotFound, also for another user's, even to an admin."""
+        async with self.transactions.view() as unit:
+            return await self._own(unit, principal, case_id)
+
+    async def get_case_with_owner(self, *, principal: Principal, case_id: str) -> CaseWithOwner:
+        """Raises: CaseNotFound; UserNotFound when the account is gone."""
+        case = await self.get(principal=principal, case_id=case_id)
+        user = await self.users.get_user(user_id=case.owner_id)
+        return CaseWithOwner(case=case, owner=Owner(user_id=user.user_id, name=user.full_name, email=user.email))
+
+    async def list(
+        self, *, principal: Principal, status: CaseStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> Page[Case]:
+        """The caller's cases, last changed first. Raises: InvalidInput for limit or offset."""
+        check_paging(limit, offset)
+        async with self.transactions.view() as unit:
+            cases = await unit.cases.of_owner(principal.user_id, status=status, limit=limit, offset=offset)
+            total = await unit.cases.count(principal.user_id, status=status)
+        return Page(items=tuple(cases), total=total, limit=limit, offset=offset)
+
+    async def update(
+        self,
+        *,
+        principal: Principal,
+        case_id: str,
+        title: str | None = None,
+        description: str | None = None,
+        priority: Priority | None = None,
+        metadata: dict[str, object] | None = None,
+        status: CaseStatus | None = None,
+        expected_version: int | None = None,
+    ) -> Case:
+        """Change what is given. Raises: CaseNotFound; InvalidInput; WrongTransition; CaseVersionConflict."""
+        async with self.transactions.begin() as unit:
+            case = await self._own(unit, principal, case_id)
+            changed = evolve(
+                case,
+                title=case.title if title is None else checked_title(title),
+                description=case.description if description is None else checked_description(description),
+                priority=case.priority if priority is None else priority,
+                metadata=case.metadata if metadata is None else metadata,
+                updated_at=self.clock.now(),
+            )
+            if status is not None:
+                changed = changed.moved(status, at=self.clock.now())
+            return await self._save(unit, case, changed, expected_version)
+
+    async def change_status(
+        self,
+        *,
+        principal: Principal,
+        case_id: str,
+        status: CaseStatus,
+        reason: ClosureReason | None = None,
+        notes: str | None = None,
+        expected_version: int | None = None,
+    ) -> Case:
+        """Move a case on; one that ends asks for its post-mortem.
+
+        Raises: CaseNotFound; WrongTransition; CaseVersionConflict.
+        """
+        async with self.transactions.begin() as unit:
+            case = await self._own(unit, principal, case_id)
+            moved = case.moved(status, at=self.clock.now(), reason=reason, notes=notes)
+            return await self._save(unit, case, moved, expected_version)
+
+    async def close(
+        self,
+        *,
+        principal: Principal,
+        case_id: str,
+        reason: ClosureReason | None = None,
+        notes: str | None = None,
+    ) -> Case:
+        """End a case: resolved where the reason says so and it was investigated, else closed. Closing twice is closed.
+
+        Raises: CaseNotFound.
+        """
+        async with self.transactions.begin() as unit:
+            case = await self._own(unit, principal, case_id)
+            if case.final:
+                return case
+            resolved = reason is ClosureReason.RESOLVED and case.status is CaseStatus.INVESTIGATING
+            status = CaseStatus.RESOLVED if resolved else CaseStatus.CLOSED
+            return await self._save(
+                unit, case, case.moved(status, at=self.clock.now(), reason=reason, notes=notes), None
+            )
+
+    async def delete(self, *, principal: Principal, case_id: str) -> None:
+        """The case, its messages and reports; evidence and turns follow. Raises: CaseNotFound."""
+        async with self.transactions.begin() as unit:
+            await self._own(unit, principal, case_id)
+            await unit.messages.delete_of_case(case_id)
+            await unit.reports.delete_of_case(case_id)
+            await unit.cases.delete(case_id)
+            message = CaseDeleted(job_id=self.ids.job(), case_id=case_id)
+            await self._desk().ask(unit, message, owner_id=principal.user_id, subject_id=case_id)
+
+    async def messages(
+        self, *, principal: Principal, case_id: str, limit: int = 50, offset: int = 0
+    ) -> Page[CaseMessage]:
+        """In the order they were said. Raises: CaseNotFound; InvalidInput."""
+        check_paging(limit, offset, largest=1000)
+        async with self.transactions.view() as unit:
+            case = await self._own(unit, principal, case_id)
+            messages = await unit.messages.of_case(case_id, limit=limit, offset=offset)
+        return Page(items=tuple(messages), total=case.message_count, limit=limit, offset=offset)
+
+    async def record_message(
+        self,
+        *,
+        principal: Principal,
+        case_id: str,
+        message_id: str,
+        role: str,
+        content: str,
+        created_at: datetime,
+        metadata: dict[str, object] | None = None,
+        turn_number: int | None = None,
+    ) -> CaseMessage:
+        """Write what was said; the same id is written once. The user's begins a turn unless told which it belongs to.
+
+        A message to a case that was closed meanwhile is still kept: it was acknowledged before. Raises: CaseNotFound.
+        """
+        async with self.transactions.begin() as unit:
+            case = await self._own(unit, principal, case_id)
+            known = await unit.messages.get(message_id)
+            if known is not None:
+                return known
+            begins = turn_number is None and role == Role.USER
+            current = case.current_turn + begins
+            message = CaseMessage(
+                message_id=message_id,
+                case_id=case_id,
+                role=Role(role),
+                content=content,
+                turn_number=current if turn_number is None else turn_number,
+                created_at=created_at,
+                metadata=metadata or {},
+            )
+            await unit.messages.save(message)
+            counted = evolve(
+                case,
+                message_count=case.message_count + 1,
+                current_turn=current,
+                updated_at=self.clock.now(),
+                version=case.version + 1,
+            )
+            await unit.cases.save(counted)
+            return message
+
+    async def record_report(
+        self,
+        *,
+        principal: Principal,
+        case_id: str,
+        report_id: str,
+        report_type: str,
+        title: str,
+        content: str,
+        citations: tuple[dict[str, object], ...] = (),
+    ) -> Report:
+        """Keep a report; the same id is kept once, as it was first. Raises: CaseNotFound."""
+        async with self.transactions.begin() as unit:
+            await self._own(unit, principal, case_id)
+            known = await unit.reports.get(report_id)
+            return known or await unit.reports.save(
+                Report(
+                    report_id=report_id,
+                    case_id=case_id,
+                    report_type=report_type,
+                    title=title,
+                    content=content,
+                    created_at=self.clock.now(),
+                    citations=citations,
+                )
+            )
+
+    async def reports(self, *, principal: Principal, case_id: str) -> tuple[Report, ...]:
+        """Oldest first. Raises: CaseNotFound."""
+        async with self.transactions.view() as unit:
+            await self._own(unit, principal, case_id)
+            return tuple(await unit.reports.query(case_id=case_id))
+
+    async def report(self, *, principal: Principal, case_id: str, report_id: str) -> Report:
+        """Raises: CaseNotFound; ReportNotFound."""
+        for report in await self.reports(principal=principal, case_id=case_id):
+            if report.report_id == report_id:
+                return report
+        raise ReportNotFound(report_id=report_id)
+
+    async def _save(self, unit: CaseUnitOfWork, before: Case, after: Case, expected_version: int | None) -> Case:
+        if expected_version is not None and expected_version != before.version:
+            raise CaseVersionConflict(expected_version=expected_version, actual_version=before.version)
+        if after == before:
+            return before
+        saved = await unit.cases.save(evolve(after, version=before.version + 1))
+        if saved.final and not before.final:
+            message = PostMortemRequested(job_id=self.ids.job(), case_id=saved.case_id, owner_id=saved.owner_id)
+            await self._desk().ask(unit, message, owner_id=saved.owner_id, subject_id=saved.case_id)
+        return saved
+
+    async def _own(self, unit: CaseUnitOfWork, principal: Principal, case_id: str) -> Case:
+        case = await unit.cases.get(case_id)
+        if case is None or case.owner_id != principal.user_id:
+            raise CaseNotFound(case_id=case_id)
+        return case
+
+    def _desk(self) -> JobDesk:
+        return JobDesk(self.transactions, self.clock)

@@ -1,0 +1,7 @@
+from ..kernel.errors import NotFound
+
+
+class EvidenceNotFound(NotFound):
+    """Evidence not found."""
+
+    code = "EVIDENCE_NOT_FOUND"

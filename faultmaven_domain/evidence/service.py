@@ -1,0 +1,259 @@
+from collections.abc import Sequence
+from datetime import timedelta
+
+from attrs import evolve, frozen
+
+from ..case import CaseDeleted
+from ..kernel.clock import Clock
+from ..kernel.errors import InvalidInput
+from ..kernel.extraction import Offload, TextExtractor, UnreadableFile
+from ..kernel.files import FileProvider, StoredFile
+from ..kernel.ids import IdSource
+from ..kernel.job_desk import JobDesk
+from ..kernel.paging import Page, check_paging
+from ..kernel.principal import Principal
+from .analysis import LogReport, analyse_log, looks_like_log, suspects, timeline
+from .errors import EvidenceNotFound
+from .events import ExtractionRequested, FilesDropped
+from .models import (
+    CaseFindings,
+    Evidence,
+    EvidenceStatus,
+    EvidenceType,
+    FileSummary,
+    Finding,
+    checked_filename,
+    type_of,
+)
+from .ports import Cases, EvidenceTransactions, EvidenceUnitOfWork
+from .search import search_lines
+
+#: Where this room's files lie in the store.
+PREFIX = "evidence/"
+ORPHANED_AFTER = timedelta(hours=24)
+
+
+def analyse_text(text: str) -> LogReport:
+    return analyse_log(text.split("\n"))
+
+
+@frozen
+class EvidenceService:
+    transactions: EvidenceTransactions
+    cases: Cases
+    files: FileProvider
+    extractor: TextExtractor
+    offload: Offload
+    clock: Clock
+    ids: IdSource
+
+    async def add(
+        self,
+        *,
+        principal: Principal,
+        case_id: str,
+        filename: str,
+        stored: StoredFile,
+        media_type: str = "application/octet-stream",
+        evidence_type: EvidenceType | None = None,
+        description: str = "",
+    ) -> Evidence:
+        """Put a stored file into an open case and ask for it to be read.
+
+        Raises: CaseNotFound; CaseClosed; InvalidInput; UnsupportedFile. The file itself is then an orphan, swept later.
+        """
+        name = checked_filename(filename)
+        if stored.size == 0:
+            raise InvalidInput("The file is empty.", field="file")
+        if len(description) > 5_000:
+            raise InvalidInput("description has at most 5000 characters.", field="description")
+        (await self.cases.get(principal=principal, case_id=case_id)).require_open()
+        evidence = Evidence(
+            evidence_id=self.ids.new("ev"),
+            case_id=case_id,
+            owner_id=principal.user_id,
+            filename=name,
+            file_key=stored.key,
+            file_size=stored.size,
+            file_type=media_type,
+            sha256=stored.sha256,
+            evidence_type=evidence_type or type_of(name),
+            description=description,
+            status=EvidenceStatus.PROCESSING,
+            job_id=self.ids.job(),
+            uploaded_at=self.clock.now(),
+        )
+        async with self.transactions.begin() as unit:
+            await unit.evidence.save(evidence)
+            message = ExtractionRequested(job_id=evidence.job_id, evidence_id=evidence.evidence_id)
+            await self._desk().ask(unit, message, owner_id=principal.user_id, subject_id=evidence.evidence_id)
+        return evidence
+
+    async def extract(self, *, request: ExtractionRequested) -> None:
+        """Read and analyse what was uploaded; the same request again does no harm. A file without text stays stored.
+
+        Raises: UnreadableFile, once the record says why.
+        """
+        async with self.transactions.view() as unit:
+            evidence = await unit.evidence.get(request.evidence_id)
+        if evidence is None or evidence.status is EvidenceStatus.READY:
+            return
+        try:
+            read = await self.extractor.extract(
+                await self.files.download(evidence.file_key), filename=evidence.filename
+            )
+        except UnreadableFile as error:
+            async with self.transactions.begin() as unit:
+                unread = evolve(evidence, status=EvidenceStatus.UNREADABLE, notes=(error.message,))
+                await self._save_if_there(unit, unread)
+            raise
+        await self._desk().progress(request.job_id, 0.4)
+        report = None
+        if read.kind == "log" or looks_like_log(read.text[:100_000]):
+            report = await self.offload.run(analyse_text, read.text)
+            await self._desk().progress(request.job_id, 0.8)
+        await self.files.upload(evidence.text_key, read.text.encode(), "text/plain; charset=utf-8")
+        ready = evolve(
+            evidence,
+            status=EvidenceStatus.READY,
+            kind="log" if report else read.kind,
+            line_count=read.text.count("\n") + (not read.text.endswith("\n")),
+            notes=read.notes,
+        )
+        async with self.transactions.begin() as unit:
+            if await self._save_if_there(unit, ready) and report is not None:
+                await unit.reports.set(evidence.evidence_id, report)
+
+    async def get(self, *, principal: Principal, evidence_id: str) -> Evidence:
+        """Raises: EvidenceNotFound, also for another user's."""
+        async with self.transactions.view() as unit:
+            return await self._own(unit, principal, evidence_id)
+
+    async def report(self, *, principal: Principal, evidence_id: str) -> LogReport | None:
+        """What the log shows; None for what is no log or not read yet. Raises: EvidenceNotFound."""
+        async with self.transactions.view() as unit:
+            await self._own(unit, principal, evidence_id)
+            return await unit.reports.get(evidence_id)
+
+    async def of_case(self, *, principal: Principal, case_id: str) -> tuple[Evidence, ...]:
+        """Newest first. Raises: CaseNotFound."""
+        await self.cases.get(principal=principal, case_id=case_id)
+        async with self.transactions.view() as unit:
+            return tuple(await unit.evidence.of_case(case_id, owner_id=principal.user_id))
+
+    async def list(self, *, principal: Principal, limit: int = 50, offset: int = 0) -> Page[Evidence]:
+        """All of the caller's, newest first. Raises: InvalidInput."""
+        check_paging(limit, offset)
+        async with self.transactions.view() as unit:
+            items = await unit.evidence.of_owner(principal.user_id, limit=limit, offset=offset)
+            total = await unit.evidence.count(principal.user_id)
+        return Page(items=tuple(items), total=total, limit=limit, offset=offset)
+
+    async def delete(self, *, principal: Principal, evidence_id: str) -> None:
+        """The record at once, its files soon. Raises: EvidenceNotFound."""
+        async with self.transactions.begin() as unit:
+            evidence = await self._own(unit, principal, evidence_id)
+            await self._delete(unit, [evidence])
+
+    async def forget_case(self, *, request: CaseDeleted) -> None:
+        """Let go of a deleted case's evidence."""
+        async with self.transactions.begin() as unit:
+            await self._delete(unit, await unit.evidence.query(case_id=request.case_id))
+
+    async def drop_files(self, *, request: FilesDropped) -> None:
+        """Delete files no record refers to any more."""
+        for key in request.keys:
+            await self.files.delete(key)
+
+    async def sweep(self) -> int:
+        """Delete the files of uploads that never became evidence; gives how many."""
+        old = await self.files.keys(PREFIX, older_than=self.clock.now() - ORPHANED_AFTER)
+        async with self.transactions.view() as unit:
+            used = await unit.evidence.keys()
+        orphans = [key for key in old if key.removesuffix(".txt") not in used and key not in used]
+        for key in orphans:
+            await self.files.delete(key)
+        return len(orphans)
+
+    async def findings(self, *, principal: Principal, case_id: str, query: str, limit: int = 12) -> CaseFindings:
+        """What the case's evidence shows: its failing patterns, what the question's words find, and how it unfolded.
+
+        Raises: CaseNotFound.
+        """
+        items = await self.of_case(principal=principal, case_id=case_id)
+        async with self.transactions.view() as unit:
+            reports = {item.evidence_id: await unit.reports.get(item.evidence_id) for item in items}
+        summaries, findings = [], []
+        named: dict[str, LogReport] = {}
+        for item in items:
+            report = reports[item.evidence_id]
+            summaries.append(FileSummary(evidence=item, report=report and evolve(report, patterns=())))
+            if report is not None:
+                named[item.filename if item.filename not in named else f"{item.filename} ({item.evidence_id})"] = report
+                findings += _patterns(item, report, limit)
+            if item.status is EvidenceStatus.READY:
+                findings += await self._passages(item, query, limit=2 if report else 4)
+        return CaseFindings(
+            files=tuple(summaries),
+            findings=tuple(sorted(findings, key=lambda finding: -finding.score)),
+            onsets=timeline(named) if named else (),
+            suspects=suspects(named) if named else (),
+        )
+
+    async def _passages(self, item: Evidence, query: str, limit: int) -> tuple[Finding, ...]:
+        text = (await self.files.download(item.text_key)).decode()
+        windows = await self.offload.run(search_lines, text, query, limit)
+        if not windows and item.kind != "log":
+            head = text.split("\n")[:12]
+            return (_passage(item, 1, len(head), "\n".join(head)[:1_200], 0.0),)
+        return tuple(_passage(item, w.first, w.last, w.text, w.score / (w.score + 10)) for w in windows)
+
+    async def _save_if_there(self, unit: EvidenceUnitOfWork, evidence: Evidence) -> bool:
+        """False where it was deleted while it was read."""
+        if await unit.evidence.get(evidence.evidence_id) is None:
+            return False
+        await unit.evidence.save(evidence)
+        return True
+
+    async def _delete(self, unit: EvidenceUnitOfWork, items: Sequence[Evidence]) -> None:
+        for item in items:
+            await unit.reports.delete(item.evidence_id)
+            await unit.evidence.delete(item.evidence_id)
+        if items:
+            keys = tuple(key for item in items for key in (item.file_key, item.text_key))
+            message = FilesDropped(job_id=self.ids.job(), keys=keys)
+            await self._desk().ask(unit, message, owner_id=items[0].owner_id, subject_id=items[0].case_id)
+
+    async def _own(self, unit: EvidenceUnitOfWork, principal: Principal, evidence_id: str) -> Evidence:
+        evidence = await unit.evidence.get(evidence_id)
+        if evidence is None or evidence.owner_id != principal.user_id:
+            raise EvidenceNotFound(evidence_id=evidence_id)
+        return evidence
+
+    def _desk(self) -> JobDesk:
+        return JobDesk(self.transactions, self.clock)
+
+
+def _patterns(item: Evidence, report: LogReport, limit: int) -> list[Finding]:
+    """The report's most relevant patterns, in its order."""
+    return [
+        Finding(
+            evidence_id=item.evidence_id,
+            filename=item.filename,
+            lines=tuple(line.number for line in pattern.samples),
+            text="\n".join(line.text for line in pattern.samples),
+            score=1.0 - place / (limit + 1),
+            pattern=pattern,
+        )
+        for place, pattern in enumerate(report.patterns[:limit])
+    ]
+
+
+def _passage(item: Evidence, first: int, last: int, text: str, score: float) -> Finding:
+    return Finding(
+        evidence_id=item.evidence_id,
+        filename=item.filename,
+        lines=tuple(range(first, last + 1)),
+        text=text,
+        score=score,
+    )

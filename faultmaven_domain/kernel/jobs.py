@@ -1,0 +1,132 @@
+"""Work that is asked for now and done by a worker. The SQL row is the truth; queues and results may be lost."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from .data import DataProvider
+from .errors import Conflict, NotFound
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+    code = "JOB_NOT_FOUND"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+#: A running job whose worker was silent for this long may be taken over.
+LEASE = timedelta(seconds=10)
+#: How often a job is begun before it is parked as failed.
+MAX_ATTEMPTS = 3
+
+
+@frozen(kw_only=True)
+class Job:
+    """``progress`` runs from 0.0 to 1.0; ``subject_id`` is the document, evidence, turn or case it is about."""
+
+    job_id: str
+    kind: str
+    owner_id: str | None
+    subject_id: str
+    state: JobState
+    created_at: datetime
+    attempts: int = 0
+    progress: float = 0.0
+    heartbeat_at: datetime | None = None
+    error: str | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    def held(self, *, at: datetime) -> bool:
+        """Whether a live worker has it."""
+        return self.state is JobState.RUNNING and self.heartbeat_at is not None and at - self.heartbeat_at < LEASE
+
+    def lease_left(self, *, at: datetime) -> timedelta:
+        """How long until another worker may take it over."""
+        return (
+            max(timedelta(0), LEASE - (at - self.heartbeat_at))
+            if self.held(at=at) and self.heartbeat_at
+            else timedelta(0)
+        )
+
+    def begun(self, *, at: datetime) -> "Job":
+        """Raises: Conflict when it has ended or is held."""
+        if self.ended or self.held(at=at):
+            raise Conflict("The job is not free.", job_id=self.job_id)
+        return evolve(self, state=JobState.RUNNING, attempts=self.attempts + 1, heartbeat_at=at, error=None)
+
+    def beaten(self, *, at: datetime, progress: float | None = None) -> "Job":
+        """Still alive, and perhaps further; an ended job stays as it ended."""
+        if self.ended:
+            return self
+        return evolve(
+            self, heartbeat_at=at, progress=self.progress if progress is None else max(self.progress, progress)
+        )
+
+    def put_back(self, *, error: str) -> "Job":
+        """To be tried again."""
+        return self if self.ended else evolve(self, state=JobState.QUEUED, heartbeat_at=None, error=error)
+
+    def finished(self, *, at: datetime, error: str | None = None) -> "Job":
+        if self.ended:
+            return self
+        if error is None:
+            return evolve(self, state=JobState.COMPLETED, progress=1.0, finished_at=at, error=None)
+        return evolve(self, state=JobState.FAILED, finished_at=at, error=error)
+
+    def cancelled(self, *, at: datetime) -> "Job":
+        """Raises: Conflict when it has already ended another way."""
+        if self.ended and self.state is not JobState.CANCELLED:
+            raise Conflict(f"The job has already {self.state.value}.", job_id=self.job_id)
+        return self if self.ended else evolve(self, state=JobState.CANCELLED, finished_at=at, error="Cancelled.")
+
+
+class JobRepository(DataProvider[Job], Protocol):
+    async def of_owner(self, owner_id: str | None, *, states: tuple[JobState, ...], limit: int) -> list[Job]:
+        """Newest first; every owner's where ``owner_id`` is None, every state where ``states`` is empty."""
+        ...
+
+
+class JobStatus(StrEnum):
+    """What a queue knows of a job. The SQL row knows more, and outlives it."""
+
+    UNKNOWN = "unknown"
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class JobQueue(Protocol):
+    """Delivers at least once; the same id is queued once at a time. Payloads are JSON objects."""
+
+    async def enqueue(
+        self, job_type: str, payload: dict[str, object], *, job_id: str, delay: timedelta = timedelta(0)
+    ) -> str:
+        """Gives the job id back, also where it is queued already. Raises: Unavailable."""
+        ...
+
+    async def get_status(self, job_id: str) -> JobStatus: ...
+
+
+class ResultStore(Protocol):
+    """Results by job id for pollers, for a while. After that the module's own row answers."""
+
+    async def get(self, job_id: str) -> dict[str, object] | None: ...
+
+    async def set(self, job_id: str, result: dict[str, object], ttl: timedelta | None = None) -> None:
+        """Keeps it for ``ttl``, an hour unless told."""
+        ...
