@@ -1,0 +1,108 @@
+"""Opens everything in order and closes it in the other: one start for server, worker, commands, library and tests."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured
+from faultmaven_domain.kernel.job_runner import JobRunner
+from faultmaven_domain.kernel.job_service import JobService
+
+from .composition import compose
+from .jobs import JobHandler
+from .library import FaultMaven
+from .memory.job_queue import MemoryJobQueue
+from .open_durable import open_durable
+from .open_memory import open_memory
+from .opening import Progress, quiet
+from .owner import Role
+from .settings import MODULES, Settings, load_settings
+
+log = logging.getLogger(__name__)
+#: How long an outbox waits where nobody woke the relay, in seconds: another process may have written into it.
+RELAY_PAUSE = 1.0
+
+
+@asynccontextmanager
+async def open(
+    path: Path | str | None = None,
+    *,
+    settings: Settings | None = None,
+    role: Role = Role.LIBRARY,
+    modules: Collection[str] = MODULES,
+    progress: Progress = quiet,
+) -> AsyncIterator[FaultMaven]:
+    """Everything over a data directory, or wholly in memory where ``path`` and ``settings`` are None.
+
+    As a library it does its own jobs while the block runs, unless a server or a worker owns the directory and does
+    them. ``modules`` are those that run here; the others are reached at their ``<MODULE>_URL``.
+
+    Raises: Misconfigured; DirectoryHeld when another process serves the directory; Unavailable.
+    """
+    async with AsyncExitStack() as stack:
+        if path is None and settings is None:
+            opening = open_memory(stack, load_settings())
+        else:
+            settings = settings or load_settings(data_dir=Path(path) if path is not None else None)
+            opening = await open_durable(stack, settings, role=role, modules=_known(modules), progress=progress)
+        services = compose(opening.adapters, remote=opening.remote)
+        fm = FaultMaven(
+            settings=opening.settings,
+            services=services,
+            files=opening.files,
+            signer=opening.signer,
+            limiter=opening.limiter,
+            clock=opening.clock,
+            ids=opening.ids,
+            notes=tuple(opening.notes),
+            pings=opening.pings,
+            modules=frozenset(modules),
+            redis=opening.redis,
+        )
+        for note in fm.notes:
+            log.warning("%s", note)
+        if opening.alone:
+            await fm.jobs.release()
+        if "knowledge" in modules:
+            await fm.knowledge.start()
+        stack.push_async_callback(_ended, asyncio.create_task(_relay(fm.jobs, opening.outbox), name="relay"))
+        if isinstance(opening.queue, MemoryJobQueue):
+            handler = JobHandler(services=services, runner=services[JobRunner], jobs=services[JobService])
+            consumer = asyncio.create_task(opening.queue.consume(handler), name="jobs")
+            stack.push_async_callback(_ended, consumer)
+        yield fm
+
+
+async def _relay(jobs: JobService, outbox: asyncio.Event) -> None:
+    """Send what the outboxes hold, at once when this process wrote into one."""
+    away = False
+    while True:
+        outbox.clear()
+        try:
+            await jobs.relay()
+            away = False
+        except FaultMavenError as error:
+            if not away:
+                log.warning("what waits in the outboxes stays there for now: %s", error.message)
+            away = True
+        try:
+            async with asyncio.timeout(RELAY_PAUSE):
+                await outbox.wait()
+        except TimeoutError:
+            continue
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled() and task.exception() is not None:
+        log.error("%s ended with an error", task.get_name(), exc_info=task.exception())
+
+
+def _known(modules: Collection[str]) -> frozenset[str]:
+    unknown = set(modules) - set(MODULES)
+    if unknown or not modules:
+        raise Misconfigured(f"The modules are {', '.join(MODULES)}; {', '.join(sorted(unknown)) or 'none'} is not one.")
+    return frozenset(modules)

@@ -1,0 +1,143 @@
+"""Tokens of our own: JSON Web Tokens (RFC 7519) signed with HS256, and rotating refresh tokens (RFC 9700, 4.14.2).
+
+A sign-in begins a family. Each refresh replaces the family's one usable refresh token; one that was used before ends
+the family, for both the thief and the owner. Every access token names its family, and a family's end is a row in the
+auth module's database: whoever cannot read it refuses the token.
+"""
+
+from datetime import datetime, timedelta
+
+from attrs import evolve, field, frozen
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from faultmaven_domain.auth import AuthTransactions, Claims, InvalidToken, TokenFamily, TokenPair, User
+from faultmaven_domain.kernel.clock import Clock
+from faultmaven_domain.kernel.ids import IdSource
+
+ISSUER = AUDIENCE = "faultmaven"
+ALGORITHM = "HS256"
+LONGEST_TOKEN = 4096
+LEEWAY = 5
+
+
+@frozen
+class JwtIdentityProvider:
+    """``access`` and ``refresh`` are how long the tokens are good for."""
+
+    secret: str = field(repr=False)
+    transactions: AuthTransactions
+    clock: Clock
+    ids: IdSource
+    access: timedelta = timedelta(minutes=30)
+    refresh: timedelta = timedelta(days=7)
+
+    async def ping(self) -> None:
+        """Raises: Unavailable when revocations cannot be read."""
+        async with self.transactions.view() as unit:
+            await unit.families.get("")
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    async def create_token(self, user: User) -> TokenPair:
+        now = self.clock.now()
+        family = TokenFamily(
+            family_id=self.ids.new("fam"),
+            user_id=user.user_id,
+            current=self.ids.new("rt"),
+            expires_at=now + self.refresh,
+        )
+        async with self.transactions.begin() as unit:
+            await unit.families.save(family)
+        return self._pair(family, now)
+
+    async def validate_token(self, token: str) -> Claims:
+        claims = self._decoded(token, use="access")
+        async with self.transactions.view() as unit:
+            family = await unit.families.get(claims.family_id)
+        if family is None or family.revoked_at is not None or family.user_id != claims.user_id:
+            raise InvalidToken
+        return claims
+
+    async def refresh_token(self, refresh_token: str) -> TokenPair:
+        claims = self._decoded(refresh_token, use="refresh")
+        now = self.clock.now()
+        async with self.transactions.begin() as unit:
+            family = await unit.families.get(claims.family_id)
+            if family is None or not family.live(at=now):
+                raise InvalidToken
+            stolen = family.current != claims.token_id
+            if stolen:
+                family = evolve(family, revoked_at=now)
+            else:
+                family = evolve(family, current=self.ids.new("rt"), expires_at=now + self.refresh)
+            await unit.families.save(family)
+        if stolen:
+            raise InvalidToken("The refresh token was used before; sign in again.")
+        return self._pair(family, now)
+
+    async def revoke(self, token: str) -> None:
+        claims = self._decoded(token, use=None)
+        async with self.transactions.begin() as unit:
+            family = await unit.families.get(claims.family_id)
+            if family is not None and family.revoked_at is None:
+                await unit.families.save(evolve(family, revoked_at=self.clock.now()))
+
+    def _pair(self, family: TokenFamily, now: datetime) -> TokenPair:
+        return TokenPair(
+            access_token=self._signed(family, now, use="access", token_id=self.ids.new("at"), lives=self.access),
+            refresh_token=self._signed(family, now, use="refresh", token_id=family.current, lives=self.refresh),
+            issued_at=now,
+            expires_in=int(self.access.total_seconds()),
+            refresh_expires_in=int(self.refresh.total_seconds()),
+        )
+
+    def _signed(self, family: TokenFamily, now: datetime, *, use: str, token_id: str, lives: timedelta) -> str:
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": family.user_id,
+            "iat": int(now.timestamp()),
+            "exp": int((now + lives).timestamp()),
+            "jti": token_id,
+            "fam": family.family_id,
+            "use": use,
+        }
+        return jwt.encode({"alg": ALGORITHM, "typ": "JWT"}, claims, self._key(), algorithms=[ALGORITHM])
+
+    def _decoded(self, token: str, *, use: str | None) -> "_Claims":
+        """Decode **and** validate; ``use`` None takes both kinds. Raises: InvalidToken, without saying why."""
+        if len(token) > LONGEST_TOKEN:
+            raise InvalidToken
+        now = int(self.clock.now().timestamp())
+        required = jwt.JWTClaimsRegistry(
+            now=now,
+            leeway=LEEWAY,
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": AUDIENCE},
+            sub={"essential": True},
+            exp={"essential": True},
+            jti={"essential": True},
+            fam={"essential": True},
+            use={"essential": True, **({"value": use} if use else {})},
+        )
+        try:
+            claims = jwt.decode(token, self._key(), algorithms=[ALGORITHM]).claims
+            required.validate(claims)
+            texts = [claims["sub"], claims["fam"], claims["jti"]]
+            expires_at = datetime.fromtimestamp(claims["exp"], self.clock.now().tzinfo)
+        except (JoseError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise InvalidToken from error
+        if not all(isinstance(text, str) for text in texts):
+            raise InvalidToken
+        return _Claims(user_id=texts[0], family_id=texts[1], token_id=texts[2], expires_at=expires_at)
+
+    def _key(self) -> OctKey:
+        return OctKey.import_key(self.secret)
+
+
+@frozen(kw_only=True)
+class _Claims(Claims):
+    token_id: str

@@ -1,0 +1,85 @@
+"""From a message in a queue to the use-case it asks for: the one table both the worker and the library use."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import cattrs
+from attrs import frozen
+
+from faultmaven_domain.agent import AgentService, ChatTurnRequested
+from faultmaven_domain.case import CaseDeleted, PostMortemRequested
+from faultmaven_domain.evidence import EvidenceService, ExtractionRequested, FilesDropped
+from faultmaven_domain.kernel.errors import FaultMavenError
+from faultmaven_domain.kernel.events import Message
+from faultmaven_domain.kernel.job_desk import WorkCancelled
+from faultmaven_domain.kernel.job_runner import JobRunner
+from faultmaven_domain.kernel.job_service import JobService
+from faultmaven_domain.kernel.jobs import LEASE, JobState
+from faultmaven_domain.knowledge import DocumentDeleted, EmbeddingRequested, KnowledgeService
+
+log = logging.getLogger(__name__)
+BEAT = LEASE / 4
+#: Plain errors: a message of an unknown version is to say so itself.
+_converter = cattrs.Converter(detailed_validation=False)
+
+
+@frozen
+class Job:
+    """A message's type, who acts on it, and how long one try may take."""
+
+    message: type[Message]
+    use_cases: tuple[tuple[type, str], ...]
+    timeout: timedelta
+
+
+JOBS: dict[str, Job] = {
+    job.message.topic: job
+    for job in (
+        Job(EmbeddingRequested, ((KnowledgeService, "index"),), timedelta(minutes=30)),
+        Job(DocumentDeleted, ((KnowledgeService, "forget"),), timedelta(minutes=2)),
+        Job(ExtractionRequested, ((EvidenceService, "extract"),), timedelta(minutes=30)),
+        Job(FilesDropped, ((EvidenceService, "drop_files"),), timedelta(minutes=2)),
+        Job(ChatTurnRequested, ((AgentService, "answer"),), timedelta(minutes=5)),
+        Job(PostMortemRequested, ((AgentService, "write_post_mortem"),), timedelta(minutes=5)),
+        Job(CaseDeleted, ((EvidenceService, "forget_case"), (AgentService, "forget_case")), timedelta(minutes=5)),
+    )
+}
+
+
+@frozen
+class JobHandler:
+    """Does a job: decodes its message, claims its row, runs its use-case, beats while it lasts."""
+
+    services: Mapping[type, object]
+    runner: JobRunner
+    jobs: JobService
+
+    async def __call__(self, kind: str, payload: dict[str, Any], job_id: str) -> None:
+        """Raises: TryAgain, for the queue."""
+        await self.runner.run(job_id, lambda: self._run(kind, payload, job_id))
+
+    async def _run(self, kind: str, payload: dict[str, Any], job_id: str) -> None:
+        job = JOBS.get(kind)
+        if job is None:
+            raise FaultMavenError(f"This server knows no job of the kind {kind}.")
+        request = _converter.structure(payload, job.message)
+        for service, method in job.use_cases:
+            use_case: Callable[..., Awaitable[None]] = getattr(self.services[service], method)
+            await self._beating(use_case(request=request), job_id)
+
+    async def _beating(self, work: Awaitable[None], job_id: str) -> None:
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=BEAT.total_seconds())
+                if done:
+                    return task.result()
+                if (await self.jobs.beat(job_id=job_id)).state is JobState.CANCELLED:
+                    raise WorkCancelled
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})

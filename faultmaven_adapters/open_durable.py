@@ -1,0 +1,232 @@
+"""A start over a data directory: which adapters the settings ask for, opened one after the other."""
+
+import asyncio
+import os
+import secrets
+import time
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from faultmaven_domain.auth import AuthTransactions, IdentityProvider, PasswordHasher
+from faultmaven_domain.kernel.cache import Cache
+from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
+from faultmaven_domain.kernel.extraction import Offload, TextExtractor
+from faultmaven_domain.kernel.files import FileProvider
+from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
+from faultmaven_domain.kernel.limits import RateLimiter
+from faultmaven_domain.knowledge import EmbeddingModel, VectorProvider
+from faultmaven_domain.session import SessionStore
+
+from .opening import TRANSACTIONS, Opening, Progress
+from .owner import Holder, Role, holder, own, refuse_second
+from .settings import LLM, FileStorage, Identity, Settings, VectorStore
+
+SECRET_FILE = "secret"
+#: How long a process waits for the owner's Redis, which may be starting this very moment, in seconds.
+PATIENCE = 15.0
+
+
+async def open_durable(
+    stack: AsyncExitStack, settings: Settings, *, role: Role, modules: frozenset[str], progress: Progress
+) -> Opening:
+    """Raises: Misconfigured; DirectoryHeld; Unavailable."""
+    _refuse_what_is_not_built(settings)
+    opening = Opening(settings, stack)
+    opening.begin()
+    owner = await _add_redis(opening, role)
+    _add_queue(opening, role, owner)
+    await _add_database(opening, modules)
+    secret = _secret(settings)
+    _add_identity(opening, secret)
+    _add_files(opening, secret)
+    _add_heavy_work(opening)
+    await _add_index(opening, progress)
+    _add_remote(opening, modules, secret)
+    return opening
+
+
+def _refuse_what_is_not_built(settings: Settings) -> None:
+    built = {
+        "FILE_STORAGE": (settings.file_storage, {FileStorage.LOCAL}),
+        "VECTOR_STORE": (settings.vector_store, {VectorStore.LANCEDB}),
+        "IDENTITY_PROVIDER": (settings.identity_provider, {Identity.JWT}),
+        "LLM_PROVIDER": (settings.llm_provider, {LLM.AUTO, LLM.EXTRACTIVE, LLM.OPENAI}),
+    }
+    for name, (value, known) in built.items():
+        if value not in known:
+            words = ", ".join(sorted(one.value for one in known))
+            raise Misconfigured(f"{name}={value.value} is not built into this version; it has {words}.")
+
+
+async def _add_redis(opening: Opening, role: Role) -> Holder | None:
+    """The owner's Redis where another process owns the directory, whom this tells of; else one of our own."""
+    from .redis.connection import close, connect, ping
+
+    settings, stack = opening.settings, opening.stack
+    owner = None
+    if settings.redis_url is not None:
+        opening.redis = settings.redis_url
+    else:
+        ownership = stack.enter_context(own(settings.data_dir, role))
+        if ownership is not None:
+            from .redis.embedded import embedded_redis
+
+            directory = settings.data_dir / "redis"
+            private = await stack.enter_async_context(embedded_redis(directory, server=settings.redis_server))
+            ownership.tell(private.socket)
+            opening.redis, opening.alone = private.socket, True
+        else:
+            owner = await _owner(settings.data_dir, role)
+            opening.redis = owner.socket
+    assert opening.redis is not None
+    client = connect(opening.redis)
+    await ping(client)
+    opening.pings["redis"] = partial(ping, client)
+    stack.push_async_callback(close, client)
+    from .redis.cache import RedisCache
+    from .redis.rate_limiter import RedisRateLimiter
+    from .redis.result_store import RedisResultStore
+    from .redis.session_store import RedisSessionStore
+
+    opening.add(SessionStore, RedisSessionStore(client))
+    opening.add(Cache, RedisCache(client))
+    opening.add(ResultStore, RedisResultStore(client))
+    opening.add(RateLimiter, RedisRateLimiter(client))
+    from .redis.job_queue import ArqJobQueue, forget_dead_workers
+
+    opening.add(JobQueue, ArqJobQueue(client))
+    if opening.alone:
+        await forget_dead_workers(client)
+    return owner
+
+
+async def _owner(directory: Path, role: Role) -> Holder:
+    """Who owns the directory, once it can be joined. Raises: DirectoryHeld for a second server; Unavailable."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if role is Role.SERVE:
+            refuse_second(directory)
+        owner = holder(directory)
+        if owner is not None and owner.socket is not None:
+            return owner
+        await asyncio.sleep(0.05)
+    raise Unavailable(f"The process that owns {directory} has not come up; try again.")
+
+
+def _add_queue(opening: Opening, role: Role, owner: Holder | None) -> None:
+    """A library does its own jobs, unless the one it joined has a worker."""
+    if role is Role.LIBRARY and (owner is None or owner.role is Role.LIBRARY):
+        from .memory.job_queue import MemoryJobQueue
+
+        opening.add(JobQueue, MemoryJobQueue())
+
+
+async def _add_database(opening: Opening, modules: frozenset[str]) -> None:
+    from .sql import open_sql
+    from .sql.migrate import migrate
+
+    urls = {module: opening.settings.database_of(module) for module in TRANSACTIONS}
+    await migrate({module: url for module, url in urls.items() if module in modules})
+    books = await opening.stack.enter_async_context(open_sql(urls, opening.outbox.set))
+    opening.add_transactions(books, modules)
+    opening.pings["database"] = books["auth"].ping
+
+
+def _secret(settings: Settings) -> str:
+    """The one that is set, or the data directory's own, made once."""
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    place = settings.data_dir / SECRET_FILE
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = place.with_name(f"{SECRET_FILE}.{secrets.token_hex(6)}")
+    part.touch(mode=0o600)
+    part.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(part, place)  # the first of several wins, and nobody reads half of it
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
+    return place.read_text()
+
+
+def _add_identity(opening: Opening, secret: str) -> None:
+    from .identity.argon2 import Argon2Hasher
+    from .identity.jwt import JwtIdentityProvider
+
+    settings = opening.settings
+    identity = JwtIdentityProvider(
+        secret,
+        opening.adapters[AuthTransactions],
+        opening.clock,
+        opening.ids,
+        access=timedelta(minutes=settings.access_token_minutes),
+        refresh=timedelta(days=settings.refresh_token_days),
+    )
+    opening.add(IdentityProvider, identity)
+    opening.add(PasswordHasher, Argon2Hasher())
+
+
+def _add_files(opening: Opening, secret: str) -> None:
+    from .files.local import LocalFileProvider
+
+    settings = opening.settings
+    files = LocalFileProvider(settings.under(settings.file_storage_path), opening.sign_files(secret.encode()))
+    opening.add(FileProvider, files)
+    opening.watch("files", files)
+
+
+def _add_heavy_work(opening: Opening) -> None:
+    from .extraction import FileTextExtractor, ProcessOffload
+
+    offload = ProcessOffload()
+    opening.stack.push_async_callback(offload.close)
+    opening.add(Offload, offload)
+    opening.add(TextExtractor, FileTextExtractor(offload))
+
+
+async def _add_index(opening: Opening, progress: Progress) -> None:
+    from .vectors.lancedb import LanceVectorProvider
+
+    settings = opening.settings
+    vectors = LanceVectorProvider(settings.under(settings.lancedb_path))
+    opening.add(VectorProvider, vectors)
+    opening.watch("vectors", vectors)
+    await _add_model(opening, progress)
+
+
+async def _add_model(opening: Opening, progress: Progress) -> None:
+    """The model the settings name, or the default one, fetched where it may be; none is not the end of it."""
+    from .embeddings.absent import AbsentModel
+    from .embeddings.model_files import default_model_directory, pull_model
+    from .embeddings.onnx_model import OnnxEmbeddingModel
+
+    settings = opening.settings
+    named = settings.embedding_model_path
+    directory = settings.under(named) if named is not None else default_model_directory(settings.models_dir)
+    try:
+        if named is None and not directory.is_dir():
+            if not settings.model_download:
+                raise Unavailable(f"There is no embedding model in {directory}.")
+            await asyncio.to_thread(pull_model, directory, progress=progress)
+        model: OnnxEmbeddingModel | AbsentModel = await asyncio.to_thread(OnnxEmbeddingModel.open, directory)
+    except FaultMavenError as error:
+        if named is not None:
+            raise
+        model = AbsentModel(f"{error.message} Run `faultmaven models pull`.")
+        opening.notes.append(f"No embedding model, so searching by full text alone: {model.why}")
+    opening.add(EmbeddingModel, model)
+    opening.watch("model", model)
+
+
+def _add_remote(opening: Opening, modules: frozenset[str], secret: str) -> None:
+    from .remote import internal_key, remote_service
+
+    for module in (*TRANSACTIONS, "session"):
+        url = getattr(opening.settings, f"{module}_url")
+        if module not in modules and url is None:
+            raise Misconfigured(f"{module.upper()}_URL must say where the {module} module runs.")
+        if module not in modules:
+            opening.remote[module] = partial(remote_service, base_url=url, key=internal_key(secret))

@@ -1,0 +1,236 @@
+"""Every setting, read once from the environment. ``docs/CONFIGURATION.md`` is made from this class."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import typed_settings as ts
+from attrs import Attribute, evolve, fields, frozen, validators
+from typed_settings.converters import TSConverter
+from typed_settings.exceptions import InvalidSettingsError
+from typed_settings.types import LoadedSettings, LoaderMeta, OptionList
+
+from faultmaven_domain.kernel.errors import Misconfigured
+
+PLACEHOLDER_SECRET = "change-me-in-production"
+SHORTEST_SECRET = 32
+MODULES = ("auth", "session", "case", "evidence", "knowledge", "agent")
+
+
+class Profile(StrEnum):
+    CORE = "core"
+    TEAM = "team"
+    ENTERPRISE = "enterprise"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class FileStorage(StrEnum):
+    LOCAL = "local"
+    S3 = "s3"
+
+
+class VectorStore(StrEnum):
+    LANCEDB = "lancedb"
+    CHROMADB = "chromadb"
+    PINECONE = "pinecone"
+
+
+class Identity(StrEnum):
+    JWT = "jwt"
+    AUTH0 = "auth0"
+
+
+class LLM(StrEnum):
+    AUTO = "auto"
+    EXTRACTIVE = "extractive"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    OLLAMA = "ollama"
+
+
+def _count(default: int, low: int, high: int | None, help: str) -> int:
+    bound = validators.ge(low) if high is None else validators.and_(validators.ge(low), validators.le(high))
+    accepts = f"a whole number from {low} on" if high is None else f"a whole number from {low} to {high}"
+    option: int = ts.option(default=default, help=help, validator=bound, metadata={"accepts": accepts})
+    return option
+
+
+@frozen(kw_only=True)
+class Settings:
+    """A field's name in capitals is its variable. Relative paths lie under the data directory."""
+
+    profile: Profile = ts.option(default=Profile.CORE, help="Which defaults and which safety rules apply.")
+    data_dir: Path = ts.option(default=Path("data"), help="Where everything is kept; `--data-dir` wins over it.")
+    host: str = ts.option(default="127.0.0.1", help="The address `serve` listens on.")
+    port: int = _count(8090, 0, 65535, "The port `serve` listens on; 0 takes a free one.")
+    public_url: str | None = ts.option(
+        default=None, help="The address clients reach this server at; by default the one they ask for."
+    )
+    log_level: LogLevel = ts.option(default=LogLevel.INFO, help="How much is logged to stderr.")
+
+    database_url: str = ts.option(default="sqlite:///faultmaven.db", help="The database of every module.")
+    auth_database_url: str | None = ts.option(default=None, help="The auth module's own database.")
+    case_database_url: str | None = ts.option(default=None, help="The case module's own database.")
+    evidence_database_url: str | None = ts.option(default=None, help="The evidence module's own database.")
+    knowledge_database_url: str | None = ts.option(default=None, help="The knowledge module's own database.")
+    agent_database_url: str | None = ts.option(default=None, help="The agent module's own database.")
+
+    file_storage: FileStorage = ts.option(default=FileStorage.LOCAL, help="Where files are kept.")
+    file_storage_path: Path = ts.option(default=Path("files"), help="The folder of local file storage.")
+    s3_bucket: str | None = ts.option(default=None, help="The bucket of S3 file storage.")
+
+    vector_store: VectorStore = ts.option(default=VectorStore.LANCEDB, help="What holds the search index.")
+    lancedb_path: Path = ts.option(default=Path("lancedb"), help="The folder of LanceDB's tables.")
+    chromadb_path: Path = ts.option(default=Path("chromadb"), help="The folder of ChromaDB, where that is chosen.")
+
+    embedding_model_path: Path | None = ts.option(
+        default=None, help="A folder with any ONNX embedding model and its tokenizer; by default all-MiniLM-L6-v2."
+    )
+    models_dir: Path | None = ts.option(
+        default=None, help="Where downloaded models are kept; by default the user's cache folder."
+    )
+    model_download: bool = ts.option(
+        default=True, help="Whether the first start may fetch the default embedding model."
+    )
+
+    identity_provider: Identity = ts.option(default=Identity.JWT, help="Who issues and checks tokens.")
+    jwt_secret: ts.SecretStr | None = ts.option(
+        default=None,
+        help=f"Signs tokens and file addresses, at least {SHORTEST_SECRET} characters. Core makes one when unset.",
+    )
+    access_token_minutes: int = _count(30, 1, 1440, "How long an access token is good for.")
+    refresh_token_days: int = _count(7, 1, 365, "How long a refresh token is good for.")
+
+    llm_provider: LLM = ts.option(
+        default=LLM.AUTO, help="Which model answers; `auto` takes the first that is configured, else `extractive`."
+    )
+    llm_model: str | None = ts.option(default=None, help="The model's name; by default the provider's own.")
+    llm_deadline: int = _count(90, 1, 3600, "Seconds after which a turn's model call is given up.")
+    openai_api_key: ts.SecretStr | None = ts.option(default=None, help="The key for OpenAI or a compatible server.")
+    openai_base_url: str = ts.option(
+        default="https://api.openai.com/v1", help="The address of OpenAI or a compatible server."
+    )
+    ollama_host: str = ts.option(default="http://localhost:11434", help="The address of Ollama, where that is chosen.")
+
+    redis_url: str | None = ts.option(default=None, help="A Redis to use; by default a private one is started.")
+    redis_server: str | None = ts.option(
+        default=None, help="The redis-server binary of the private one; by default the one installed with FaultMaven."
+    )
+
+    worker: bool | None = ts.option(
+        default=None, help="Whether `serve` runs a worker inside; by default where Redis is private."
+    )
+    worker_jobs: int = _count(4, 1, 100, "How many jobs one worker runs at a time.")
+
+    max_upload_bytes: int = _count(100 * 1024 * 1024, 1024, None, "The largest upload, in bytes.")
+    rate_limits: bool | None = ts.option(
+        default=None, help="Whether requests are limited; by default in every profile but core."
+    )
+    requests_per_minute: int = _count(100, 1, None, "Requests a minute of one user, per group of routes.")
+    uploads_per_hour: int = _count(10, 1, None, "Uploads an hour of one user.")
+    searches_per_minute: int = _count(50, 1, None, "Searches a minute of one user.")
+    cors_origins: tuple[str, ...] = ts.option(
+        default=(), help="Origins of web pages that may call this server, separated by commas."
+    )
+    trusted_proxies: tuple[str, ...] = ts.option(
+        default=(), help="Addresses of proxies whose X-Forwarded-For is believed, separated by commas."
+    )
+
+    auth_url: str | None = ts.option(default=None, help="Where the auth module runs, if not in this process.")
+    session_url: str | None = ts.option(default=None, help="Where the session module runs, if not in this process.")
+    case_url: str | None = ts.option(default=None, help="Where the case module runs, if not in this process.")
+    evidence_url: str | None = ts.option(default=None, help="Where the evidence module runs, if not in this process.")
+    knowledge_url: str | None = ts.option(default=None, help="Where the knowledge module runs, if not in this process.")
+    agent_url: str | None = ts.option(default=None, help="Where the agent module runs, if not in this process.")
+
+    def under(self, path: Path) -> Path:
+        """A setting's path, under the data directory where it is relative."""
+        return path if path.is_absolute() else self.data_dir / path
+
+    def database_of(self, module: str) -> str:
+        """A module's database with a relative SQLite path put under the data directory."""
+        url: str = getattr(self, f"{module}_database_url", None) or self.database_url
+        scheme, separator, path = url.partition(":///")
+        if separator and scheme.startswith("sqlite") and path != ":memory:":
+            return f"{scheme}:///{self.under(Path(path)).absolute()}"
+        return url
+
+    def worker_inside(self) -> bool:
+        return self.redis_url is None if self.worker is None else self.worker
+
+    def limits_on(self) -> bool:
+        return self.profile is not Profile.CORE if self.rate_limits is None else self.rate_limits
+
+
+#: What each variable accepts, for those where a type's name would not tell.
+_ACCEPTS: dict[type, str] = {bool: "true or false", Path: "a path", tuple[str, ...]: "a list, separated by commas"}
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, data_dir: Path | None = None) -> Settings:
+    """Read the environment. An empty variable counts as unset.
+
+    Raises: Misconfigured naming each bad variable and what it accepts.
+    """
+    given = {name: value for name, value in (os.environ if environ is None else environ).items() if value != ""}
+    loader = _Environment(given)
+    try:
+        settings = ts.load_settings(Settings, [loader], converter=TSConverter(resolve_paths=False, strlist_sep=","))
+    except InvalidSettingsError as error:
+        raise Misconfigured(_explained(error, given)) from error
+    if data_dir is not None:
+        settings = evolve(settings, data_dir=data_dir)
+    settings = evolve(settings, data_dir=settings.data_dir.expanduser().absolute())
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """What no single variable can tell. Raises: Misconfigured."""
+    secret = settings.jwt_secret
+    if settings.profile is not Profile.CORE and secret in {None, PLACEHOLDER_SECRET}:
+        raise Misconfigured(f"JWT_SECRET must be set to a secret of your own in profile {settings.profile.value}.")
+    if secret is not None and secret != PLACEHOLDER_SECRET and len(secret) < SHORTEST_SECRET:
+        raise Misconfigured(f"JWT_SECRET has {len(secret)} characters; at least {SHORTEST_SECRET} are needed.")
+    keyless = settings.openai_api_key is None and "api.openai.com" in settings.openai_base_url
+    if settings.llm_provider is LLM.OPENAI and keyless:
+        raise Misconfigured("LLM_PROVIDER=openai needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server without keys.")
+
+
+class _Environment:
+    """typed-settings' loader over a mapping; a field's name in capitals is its variable."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __call__(self, settings_cls: type, options: OptionList) -> LoadedSettings:
+        found = {o.path: self._values[o.path.upper()] for o in options if o.path.upper() in self._values}
+        return LoadedSettings(dict(found), LoaderMeta("environment"))
+
+
+def _explained(error: InvalidSettingsError, given: Mapping[str, str]) -> str:
+    text = "\n".join(str(part) for part in error.exceptions)
+    lines = []
+    for attribute in fields(Settings):
+        name = attribute.name.upper()
+        if name in given and f"'{attribute.name}'" in text:
+            secret = "secret" in attribute.name or "key" in attribute.name
+            shown = "not valid" if secret else f"{given[name]!r}"
+            lines.append(f"{name} is {shown}; accepted is {accepted(attribute)}.")
+    return "\n".join(lines) or text
+
+
+def accepted(attribute: "Attribute[object]") -> str:
+    """What a variable takes, in words."""
+    kind = attribute.type
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return "one of " + ", ".join(member.value for member in kind)
+    if "accepts" in attribute.metadata:
+        return str(attribute.metadata["accepts"])
+    return next((word for known, word in _ACCEPTS.items() if kind in (known, known | None)), "text")

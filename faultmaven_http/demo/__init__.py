@@ -1,0 +1,1 @@
+"""What `faultmaven demo` brings along: runbooks and one incident."""
