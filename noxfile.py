@@ -1,0 +1,63 @@
+"""The project's sessions: ``nox`` runs lint, typing and tests; ``nox -s bench`` and ``nox -s eval`` measure."""
+
+import nox
+
+nox.needs_version = ">=2026.10.20"
+nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+
+PACKAGES = ("faultmaven_domain", "faultmaven_adapters", "faultmaven_http", "faultmaven_worker")
+
+
+def installed(session: nox.Session) -> None:
+    """Exactly what the lock file names, and the project itself."""
+    session.install("--require-hashes", "-r", "requirements-dev.lock")
+    session.install("--no-deps", "-e", ".")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, imports, banned calls."""
+    installed(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """mypy --strict on the four packages."""
+    installed(session)
+    session.run("mypy", *PACKAGES)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything, in parallel, with branch coverage; below the bar it fails."""
+    installed(session)
+    how = session.posargs or ["-n", "auto", "--dist", "worksteal", "--cov", "--cov-report=term", "tests"]
+    session.run("pytest", *how)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Speed and memory, side by side with a peer or a limit in the same run."""
+    installed(session)
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session(name="eval")
+def evaluate(session: nox.Session) -> None:
+    """Quality of retrieval, through the server."""
+    installed(session)
+    session.run("python", "-m", "tests.eval.retrieval", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write the lock files anew from pyproject.toml."""
+    session.install("uv")
+    common = ("--generate-hashes", "--no-emit-index-url", "--python-version", "3.11", "--quiet", "--no-header")
+    common += ("--override", "overrides.txt", *session.posargs)
+    session.run("uv", "pip", "compile", *common, "pyproject.toml", "-o", "requirements.lock")
+    session.run("uv", "pip", "compile", *common, "--group", "dev", "pyproject.toml", "-o", "requirements-dev.lock")

@@ -1,0 +1,115 @@
+"""What every IdentityProvider promises. An adapter's test class inherits this and gives `identity` and `clock`."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from faultmaven_domain.auth import IdentityProvider, InvalidToken, User
+from tests.fakes import FakeClock
+
+ANA = User(
+    user_id="usr_ana",
+    email="ana@example.com",
+    username="ana",
+    full_name="Ana",
+    roles=("user",),
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+class IdentityProviderContract:
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def identity(self, clock: FakeClock) -> IdentityProvider:
+        raise NotImplementedError
+
+    async def test_a_fresh_token_names_its_user(self, identity: IdentityProvider) -> None:
+        """The access token of a sign-in speaks for its user, for half an hour."""
+        pair = await identity.create_token(ANA)
+
+        claims = await identity.validate_token(pair.access_token)
+
+        assert claims.user_id == "usr_ana"
+        assert pair.expires_in == 1800
+        assert claims.expires_at == pair.issued_at + timedelta(seconds=1800)
+
+    async def test_an_old_access_token_is_refused(self, identity: IdentityProvider, clock: FakeClock) -> None:
+        """After its time an access token is worth nothing."""
+        pair = await identity.create_token(ANA)
+        clock.advance(timedelta(minutes=31))
+
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(pair.access_token)
+
+    async def test_refreshing_rotates(self, identity: IdentityProvider, clock: FakeClock) -> None:
+        """A refresh gives a new pair of the same sign-in, long after the access token went."""
+        first = await identity.create_token(ANA)
+        clock.advance(timedelta(days=6))
+
+        second = await identity.refresh_token(first.refresh_token)
+
+        assert second.refresh_token != first.refresh_token
+        assert (await identity.validate_token(second.access_token)).user_id == "usr_ana"
+
+    async def test_an_old_refresh_token_is_refused(self, identity: IdentityProvider, clock: FakeClock) -> None:
+        """After its time a refresh token is worth nothing."""
+        pair = await identity.create_token(ANA)
+        clock.advance(timedelta(days=8))
+
+        with pytest.raises(InvalidToken):
+            await identity.refresh_token(pair.refresh_token)
+
+    async def test_a_refresh_token_used_twice_ends_the_sign_in(self, identity: IdentityProvider) -> None:
+        """Who comes second may be a thief, so both lose: the whole family is revoked."""
+        first = await identity.create_token(ANA)
+        second = await identity.refresh_token(first.refresh_token)
+
+        with pytest.raises(InvalidToken):
+            await identity.refresh_token(first.refresh_token)
+        with pytest.raises(InvalidToken):
+            await identity.refresh_token(second.refresh_token)
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(second.access_token)
+
+    async def test_two_refreshes_at_once_do_not_both_succeed(self, identity: IdentityProvider) -> None:
+        """A refresh token is good for one pair, however close together two ask."""
+        pair = await identity.create_token(ANA)
+
+        answers = await asyncio.gather(
+            *[identity.refresh_token(pair.refresh_token) for _ in range(5)], return_exceptions=True
+        )
+
+        assert sum(not isinstance(answer, BaseException) for answer in answers) == 1
+        assert sum(isinstance(answer, InvalidToken) for answer in answers) == 4
+
+    @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+    async def test_revoking_ends_the_sign_in(self, identity: IdentityProvider, which: str) -> None:
+        """Signing out with either token ends both, and nothing of another sign-in."""
+        pair, other = await identity.create_token(ANA), await identity.create_token(ANA)
+        await identity.revoke(getattr(pair, which))
+
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(pair.access_token)
+        with pytest.raises(InvalidToken):
+            await identity.refresh_token(pair.refresh_token)
+        assert (await identity.validate_token(other.access_token)).user_id == "usr_ana"
+
+    async def test_the_two_kinds_are_not_exchangeable(self, identity: IdentityProvider) -> None:
+        """An access token refreshes nothing, a refresh token opens nothing."""
+        pair = await identity.create_token(ANA)
+
+        with pytest.raises(InvalidToken):
+            await identity.refresh_token(pair.access_token)
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(pair.refresh_token)
+
+    @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "\x00", "x" * 100_000, "e30.e30.", "...."])
+    async def test_nonsense_is_refused(self, identity: IdentityProvider, token: str) -> None:
+        """What is no token is refused by every verb."""
+        for verb in (identity.validate_token, identity.refresh_token, identity.revoke):
+            with pytest.raises(InvalidToken):
+                await verb(token)
