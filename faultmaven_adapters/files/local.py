@@ -4,8 +4,8 @@ import asyncio
 import errno
 import os
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -13,13 +13,13 @@ from typing import IO
 import fsspec
 from attrs import field, frozen
 
-from faultmaven_domain.kernel.errors import InvalidInput, StorageFull, Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, Unavailable
 from faultmaven_domain.kernel.files import FileMissing
 
 from .signing import UrlSigner
 
 PIECE = 1024 * 1024
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @frozen
@@ -41,19 +41,22 @@ class LocalFileProvider:
         place = self._place(key)
         part = f"{place}.{secrets.token_hex(6)}.part"
         try:
-            await asyncio.to_thread(self._fs.makedirs, os.path.dirname(place), exist_ok=True)
-            file = await asyncio.to_thread(self._fs.open, part, "wb")
+            with _writing():
+                await asyncio.to_thread(self._fs.makedirs, os.path.dirname(place), exist_ok=True)
+                file = await asyncio.to_thread(self._fs.open, part, "wb")
             try:
-                async for piece in _pieces(data):
-                    await asyncio.to_thread(file.write, piece)
-                await asyncio.to_thread(_flushed, file)
+                async for piece in _pieces(data):  # its errors are its own
+                    with _writing():
+                        await asyncio.to_thread(file.write, piece)
+                with _writing():
+                    await asyncio.to_thread(_flushed, file)
             finally:
-                await asyncio.to_thread(file.close)
-            await asyncio.to_thread(os.replace, part, place)
-        except OSError as error:
-            raise _translated(error) from error
+                with _writing():
+                    await asyncio.to_thread(file.close)
+            with _writing():
+                await asyncio.to_thread(os.replace, part, place)
         finally:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, NotADirectoryError):
                 await asyncio.to_thread(os.unlink, part)
         return key
 
@@ -119,9 +122,18 @@ def _flushed(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _translated(error: OSError, key: str = "") -> Exception:
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raises: StorageFull; Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in _FULL
+        raise (StorageFull() if full else Unavailable("The file store cannot be written.")) from error
+
+
+def _translated(error: OSError, key: str) -> FaultMavenError:
+    """What a failed read means."""
     if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
         return FileMissing(key=key)
-    if error.errno in _FULL:
-        return StorageFull()
-    return Unavailable("The file store does not answer.")
+    return Unavailable("The file store cannot be read.")

@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import pytest
+from attrs import fields
+
+from faultmaven_adapters.settings import MODULES, Profile, Settings, load_settings
+from faultmaven_adapters.settings_table import markdown
+from faultmaven_domain.kernel.errors import Misconfigured
+
+SEEDS = (
+    "PROFILE DATABASE_URL FILE_STORAGE FILE_STORAGE_PATH S3_BUCKET VECTOR_STORE CHROMADB_PATH IDENTITY_PROVIDER "
+    "JWT_SECRET LLM_PROVIDER OPENAI_API_KEY OLLAMA_HOST REDIS_URL"
+)
+
+
+def test_the_page_is_what_the_code_says() -> None:
+    """docs/CONFIGURATION.md is made from the settings; `nox -s docs` writes it anew."""
+    page = Path(__file__).parents[2] / "docs" / "CONFIGURATION.md"
+
+    assert page.read_text(encoding="utf-8") == markdown()
+
+
+def test_every_variable_of_the_first_design_is_there() -> None:
+    """Nobody who knows the replaced system's variables looks for one in vain."""
+    assert set(SEEDS.split()) <= {field.name.upper() for field in fields(Settings)}
+
+
+def test_needs_nothing() -> None:
+    """With nothing set it is Core, on this machine only, on the port the clients know."""
+    settings = load_settings({})
+
+    assert (settings.profile, settings.host, settings.port) == (Profile.CORE, "127.0.0.1", 8090)
+
+
+def test_empty_is_unset() -> None:
+    """A variable set to nothing, as compose files do, is the default."""
+    assert load_settings({"PORT": "", "REDIS_URL": ""}) == load_settings({})
+
+
+def test_relative_paths_lie_under_the_data_directory(tmp_path: Path) -> None:
+    """Paths and SQLite's file move with --data-dir; absolute ones stay."""
+    settings = load_settings({"FILE_STORAGE_PATH": "somewhere"}, data_dir=tmp_path)
+
+    assert settings.under(settings.file_storage_path) == tmp_path / "somewhere"
+    assert settings.under(Path("/srv/files")) == Path("/srv/files")
+    for module in MODULES:
+        assert settings.database_of(module) == f"sqlite:///{tmp_path}/faultmaven.db"
+
+
+def test_a_module_may_have_its_own_database(tmp_path: Path) -> None:
+    """<MODULE>_DATABASE_URL wins for that module alone."""
+    settings = load_settings({"CASE_DATABASE_URL": "sqlite:////srv/case.db"}, data_dir=tmp_path)
+
+    assert settings.database_of("case") == "sqlite:////srv/case.db"
+    assert settings.database_of("auth") == f"sqlite:///{tmp_path}/faultmaven.db"
+
+
+def test_another_database_is_left_as_it_is() -> None:
+    """Only SQLite's path is a path of ours."""
+    url = "postgresql://ana@db/faultmaven"
+
+    assert load_settings({"DATABASE_URL": url}).database_of("auth") == url
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        ("PROFILE", "small", "one of core, team, enterprise"),
+        ("PORT", "http", "a whole number from 0 to 65535"),
+        ("PORT", "70000", "a whole number from 0 to 65535"),
+        ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("RATE_LIMITS", "maybe", "true or false"),
+        ("MAX_UPLOAD_BYTES", "-1", "a whole number from 1024 on"),
+        ("VECTOR_STORE", "faiss", "one of lancedb, chromadb, pinecone"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_accepted(variable: str, value: str, accepted: str) -> None:
+    """The message says which variable, what it was and what it may be."""
+    with pytest.raises(Misconfigured) as raised:
+        load_settings({variable: value})
+
+    assert raised.value.message == f"{variable} is {value!r}; accepted is {accepted}."
+
+
+def test_every_bad_value_is_named_at_once() -> None:
+    """Two mistakes take one start to find."""
+    with pytest.raises(Misconfigured, match=r"(?s)PROFILE is 'x'.*PORT is 'y'"):
+        load_settings({"PORT": "y", "PROFILE": "x"})
+
+
+@pytest.mark.parametrize("profile", ["team", "enterprise"])
+@pytest.mark.parametrize("secret", [None, "change-me-in-production"])
+def test_the_placeholder_secret_stops_the_start_outside_core(profile: str, secret: str | None) -> None:
+    """Who runs more than a laptop names a secret."""
+    environ = {"PROFILE": profile} | ({"JWT_SECRET": secret} if secret else {})
+
+    with pytest.raises(Misconfigured, match="JWT_SECRET"):
+        load_settings(environ)
+    assert load_settings({"PROFILE": profile, "JWT_SECRET": "s" * 32}).profile == profile
+
+
+def test_a_short_secret_is_refused_and_not_shown() -> None:
+    """A secret that can be guessed stops the start; the message does not tell it."""
+    with pytest.raises(Misconfigured) as raised:
+        load_settings({"JWT_SECRET": "hunter2"})
+
+    assert "JWT_SECRET" in raised.value.message
+    assert "hunter2" not in raised.value.message
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither the signing secret nor a key is in the settings' repr."""
+    settings = load_settings({"JWT_SECRET": "topsecret" * 8, "OPENAI_API_KEY": "sk-topsecret"})
+
+    assert "topsecret" not in repr(settings)
+
+
+def test_openai_without_a_key_is_refused() -> None:
+    """Naming OpenAI without a key stops the start; a compatible server of one's own needs none."""
+    with pytest.raises(Misconfigured, match="OPENAI_API_KEY"):
+        load_settings({"LLM_PROVIDER": "openai"})
+    assert load_settings({"LLM_PROVIDER": "openai", "OPENAI_BASE_URL": "http://localhost:8000/v1"})
+
+
+@pytest.mark.parametrize(("profile", "on"), [("core", False), ("team", True), ("enterprise", True)])
+def test_limits_are_on_outside_core(profile: str, on: bool) -> None:
+    """Rate limits follow the profile unless a variable says otherwise."""
+    environ = {"PROFILE": profile, "JWT_SECRET": "s" * 40}
+
+    assert load_settings(environ).limits_on() is on
+    assert load_settings({**environ, "RATE_LIMITS": str(not on)}).limits_on() is not on
+
+
+def test_lists_are_separated_by_commas() -> None:
+    """Origins are a list."""
+    assert load_settings({"CORS_ORIGINS": "http://a,http://b"}).cors_origins == ("http://a", "http://b")
+
+
+def test_a_worker_runs_inside_where_redis_is_private() -> None:
+    """With a Redis of one's own, workers are started apart, unless a variable says otherwise."""
+    assert load_settings({}).worker_inside()
+    assert not load_settings({"REDIS_URL": "redis://cache"}).worker_inside()
+    assert load_settings({"REDIS_URL": "redis://cache", "WORKER": "true"}).worker_inside()
