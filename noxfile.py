@@ -54,10 +54,16 @@ def evaluate(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Write the pages that are made from the code."""
+    installed(session)
+    session.run("python", "-m", "faultmaven_adapters.settings_table", "docs/CONFIGURATION.md")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write the lock files anew from pyproject.toml."""
     session.install("uv")
     common = ("--generate-hashes", "--no-emit-index-url", "--python-version", "3.11", "--quiet", "--no-header")
-    common += ("--override", "overrides.txt", *session.posargs)
     session.run("uv", "pip", "compile", *common, "pyproject.toml", "-o", "requirements.lock")
     session.run("uv", "pip", "compile", *common, "--group", "dev", "pyproject.toml", "-o", "requirements-dev.lock")

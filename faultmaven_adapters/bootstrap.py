@@ -14,8 +14,6 @@ from .composition import compose
 from .jobs import JobHandler
 from .library import FaultMaven
 from .memory.job_queue import MemoryJobQueue
-from .open_durable import open_durable
-from .open_memory import open_memory
 from .opening import Progress, quiet
 from .owner import Role
 from .settings import MODULES, Settings, load_settings
@@ -32,19 +30,25 @@ async def open(
     settings: Settings | None = None,
     role: Role = Role.LIBRARY,
     modules: Collection[str] = MODULES,
+    rebuild: bool = False,
     progress: Progress = quiet,
 ) -> AsyncIterator[FaultMaven]:
     """Everything over a data directory, or wholly in memory where ``path`` and ``settings`` are None.
 
     As a library it does its own jobs while the block runs, unless a server or a worker owns the directory and does
-    them. ``modules`` are those that run here; the others are reached at their ``<MODULE>_URL``.
+    them. ``modules`` are those that run here; the others are reached at their ``<MODULE>_URL``. ``rebuild`` empties the
+    search index and has every document indexed anew, with the present model.
 
     Raises: Misconfigured; DirectoryHeld when another process serves the directory; Unavailable.
     """
     async with AsyncExitStack() as stack:
         if path is None and settings is None:
+            from .open_memory import open_memory
+
             opening = open_memory(stack, load_settings())
         else:
+            from .open_durable import open_durable
+
             settings = settings or load_settings(data_dir=Path(path) if path is not None else None)
             opening = await open_durable(stack, settings, role=role, modules=_known(modules), progress=progress)
         services = compose(opening.adapters, remote=opening.remote)
@@ -66,7 +70,7 @@ async def open(
         if opening.alone:
             await fm.jobs.release()
         if "knowledge" in modules:
-            await fm.knowledge.start()
+            await fm.knowledge.start(rebuild=rebuild)
         stack.push_async_callback(_ended, asyncio.create_task(_relay(fm.jobs, opening.outbox), name="relay"))
         if isinstance(opening.queue, MemoryJobQueue):
             handler = JobHandler(services=services, runner=services[JobRunner], jobs=services[JobService])
@@ -87,6 +91,8 @@ async def _relay(jobs: JobService, outbox: asyncio.Event) -> None:
             if not away:
                 log.warning("what waits in the outboxes stays there for now: %s", error.message)
             away = True
+        except Exception:
+            log.exception("the relay stumbled and goes on")
         try:
             async with asyncio.timeout(RELAY_PAUSE):
                 await outbox.wait()

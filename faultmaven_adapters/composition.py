@@ -96,7 +96,7 @@ def compose(
         away = (remote or {}).get(module)
         if away is None:
             container.register(room.service, scope=punq.Scope.singleton)
-            service = container.resolve(room.service)
+            service: Any = container.resolve(room.service)
         else:
             service = away(room.service)
             container.register(room.service, instance=service)

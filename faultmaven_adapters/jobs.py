@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 BEAT = LEASE / 4
 #: Plain errors: a message of an unknown version is to say so itself.
 _converter = cattrs.Converter(detailed_validation=False)
+_converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
 
 
 @frozen

@@ -175,6 +175,11 @@ class FaultMaven:
                 return job
             await asyncio.sleep(_POLL)
 
+    async def settled(self) -> None:
+        """Wait until no job is waiting or running."""
+        while await self.jobs.list(principal=OPERATOR, status="processing", limit=1):
+            await asyncio.sleep(_POLL)
+
     async def _ingest_one(self, path: Path, name: str, principal: Principal) -> Ingested:
         if path.suffix.lower() not in DOCUMENTS:
             return Ingested(path=path, document=None, reason=f"not a document ({path.suffix or 'no extension'})")

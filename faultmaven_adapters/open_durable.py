@@ -5,6 +5,7 @@ import os
 import secrets
 import time
 from contextlib import AsyncExitStack
+from enum import StrEnum
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,7 @@ async def open_durable(
 
 
 def _refuse_what_is_not_built(settings: Settings) -> None:
-    built = {
+    built: dict[str, tuple[StrEnum, set[StrEnum]]] = {
         "FILE_STORAGE": (settings.file_storage, {FileStorage.LOCAL}),
         "VECTOR_STORE": (settings.vector_store, {VectorStore.LANCEDB}),
         "IDENTITY_PROVIDER": (settings.identity_provider, {Identity.JWT}),
@@ -200,14 +201,14 @@ async def _add_index(opening: Opening, progress: Progress) -> None:
 async def _add_model(opening: Opening, progress: Progress) -> None:
     """The model the settings name, or the default one, fetched where it may be; none is not the end of it."""
     from .embeddings.absent import AbsentModel
-    from .embeddings.model_files import default_model_directory, pull_model
+    from .embeddings.model_files import default_model_directory, is_pulled, pull_model
     from .embeddings.onnx_model import OnnxEmbeddingModel
 
     settings = opening.settings
     named = settings.embedding_model_path
     directory = settings.under(named) if named is not None else default_model_directory(settings.models_dir)
     try:
-        if named is None and not directory.is_dir():
+        if named is None and not is_pulled(directory):
             if not settings.model_download:
                 raise Unavailable(f"There is no embedding model in {directory}.")
             await asyncio.to_thread(pull_model, directory, progress=progress)
@@ -222,11 +223,13 @@ async def _add_model(opening: Opening, progress: Progress) -> None:
 
 
 def _add_remote(opening: Opening, modules: frozenset[str], secret: str) -> None:
-    from .remote import internal_key, remote_service
+    from .remote import RemoteModule, internal_key
 
     for module in (*TRANSACTIONS, "session"):
         url = getattr(opening.settings, f"{module}_url")
         if module not in modules and url is None:
             raise Misconfigured(f"{module.upper()}_URL must say where the {module} module runs.")
         if module not in modules:
-            opening.remote[module] = partial(remote_service, base_url=url, key=internal_key(secret))
+            remote = RemoteModule(url, internal_key(secret))
+            opening.remote[module] = remote.service
+            opening.watch(module, remote)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 from attrs import frozen
@@ -34,8 +34,7 @@ class RowCodec(Generic[T]):
 
     def __init__(self, cls: type[T]) -> None:
         self._cls = cls
-        resolved = attrs.resolve_types(cls)  # type: ignore[type-var]
-        self._columns = tuple(_column(a.name, a.type) for a in attrs.fields(resolved))
+        self._columns = tuple(_column(a.name, a.type) for a in attrs.fields(attrs.resolve_types(cast(Any, cls))))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ class RowCodec(Generic[T]):
         return self._cls(**values)
 
     def split(self, filters: Mapping[str, object]) -> tuple[dict[str, Scalar], dict[str, object]]:
-        """Filters on scalars as a row has them, and the others as they are. Raises: TypeError on an unknown attribute."""
+        """Filters on scalars as a row has them, then the others as they are. Raises: TypeError on an unknown one."""
         columns = {column.name: column for column in self._columns}
         unknown = filters.keys() - columns.keys()
         if unknown:
@@ -67,7 +66,7 @@ class RowCodec(Generic[T]):
         for name, value in filters.items():
             column = columns[name]
             if value is None or column.scalar:
-                scalars[name] = value if value is None or column.encode is None else column.encode(value)
+                scalars[name] = cast(Scalar, value) if value is None or column.encode is None else column.encode(value)
             else:
                 others[name] = value
         return scalars, others

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from typing import Any
 
 from arq.cron import CronJob, cron
 
@@ -55,7 +56,7 @@ async def run_worker(fm: FaultMaven) -> None:
 def _schedule(fm: FaultMaven) -> tuple[CronJob, ...]:
     """The clean-up, at 17 minutes past each hour, once across all workers."""
 
-    async def run(_: dict[object, object]) -> None:
+    async def run(ctx: dict[Any, Any], *_: Any, **__: Any) -> None:
         await clean_up(fm)
 
     return (cron(run, name="cron:clean_up", minute={17}, second={0}, timeout=timedelta(minutes=10), unique=True),)

@@ -14,11 +14,10 @@ NO_MODEL = (
     "*No language model is configured: this is put together from the evidence and the runbooks alone, "
     "and says what they say.*"
 )
-#: Below this a runbook is only the nearest there is, and is called so.
-FITS = 0.5
 _MOST_FAILURES, _MOST_STEPS = 10, 6
-_CHECK = ("diagnos", "check", "investigat", "symptom", "verif", "triage")
-_CAUSE = ("cause", "meaning")
+#: Words of a section's heading, the best first.
+_CHECK = ("diagnos", "check", "investigat", "triage", "verif", "debug", "symptom", "meaning")
+_CAUSE = ("cause", "why", "meaning")
 _FIX = ("fix", "mitigat", "resol", "remed", "action", "recover")
 _PREVENT = ("prevent",)
 
@@ -75,8 +74,16 @@ class _Sources:
         best = {s.number for s in self.runbook}
         return [s for s in self.all if s.kind is SourceKind.RUNBOOK and s.number not in best]
 
+    @property
+    def fits(self) -> bool:
+        return any(s.role == "section" for s in self.runbook)
+
     def sections(self, words: Sequence[str]) -> list[Source]:
-        return [s for s in self.runbook if any(word in s.section.lower() for word in words)]
+        """The sections of the first word that heads any."""
+        for word in words:
+            if found := [s for s in self.runbook if word in s.section.lower()]:
+                return found
+        return []
 
     def facts(self, role: str) -> list[Source]:
         return [s for s in self.all if s.kind is SourceKind.CASE and s.role == role]
@@ -99,10 +106,11 @@ def _answer(sources: _Sources) -> str:
     parts.append(_check_first(sources))
     for title, words in (("What the runbook names as causes", _CAUSE), ("What the runbook does about it", _FIX)):
         lines = _steps(sources.sections(words))
-        if lines:
+        if lines and sources.fits:
             parts.append(f"**{title}**\n" + "\n".join(lines))
-    if sources.other_runbooks:
-        named = dict.fromkeys(f"“{s.title}” {_cite(s)}" for s in sources.other_runbooks)
+    others = [s for s in sources.other_runbooks if s.role == "section" or not sources.patterns]
+    if others:
+        named = dict.fromkeys(f"“{s.title}” {_cite(s)}" for s in others)
         parts.append("See also " + ", ".join(named) + ".")
     if len(sources.all) == 0:
         return f"{NO_MODEL}\n\nThere is no evidence in this case and no runbook fits. Add a log, a config or a runbook."
@@ -118,9 +126,13 @@ def _check_first(sources: _Sources) -> str:
     steps = _steps(sources.sections(_CHECK)) or _steps(sources.runbook[:1])
     if steps:
         best = sources.runbook[0]
-        word = "Runbook" if best.score >= FITS else "The nearest runbook, which may not fit:"
-        lines.append(f"- {word} “{best.title}” says {_cite(best)}")
-        lines += [f"  {step}" for step in steps]
+        if sources.fits:
+            lines.append(f"- The runbook “{best.title}” says: {_cite(best)}")
+            lines += [_indented(step) for step in steps]
+        else:
+            lines.append(
+                f"- No runbook fits; the nearest, perhaps about something else, is “{best.title}”. {_cite(best)}"
+            )
     elif not sources.runbook:
         lines.append("- No runbook in the knowledge base fits.")
     return "**What to check first**\n" + "\n".join(lines)
@@ -132,8 +144,8 @@ def _post_mortem(sources: _Sources) -> str:
     failures = [_counted(s) for s in _by_count(sources.failures)[:_MOST_FAILURES]]
     facts = [f"- {s.quote} {_cite(s)}" for s in sources.facts("fact")]
     notes = [line for line in facts if line.startswith("- Resolution notes")]
-    causes = _steps(sources.sections(_CAUSE))
-    todo = _steps(sources.sections(_FIX)) + _steps(sources.sections(_PREVENT))
+    causes = _steps(sources.sections(_CAUSE)) if sources.fits else []
+    todo = _steps(sources.sections(_FIX)) + _steps(sources.sections(_PREVENT)) if sources.fits else []
     asked = [f"- {s.section}: {_short(s.quote, 200)} {_cite(s)}" for s in sources.facts("said") if "user" in s.section]
     began = sorted(sources.failures, key=lambda s: (_time(s) is None, _time(s) or ""))
     timeline = [f"- {_time(s)}: {_short(_what(s), 200)} {_cite(s)}" for s in began if _time(s)]
@@ -141,7 +153,7 @@ def _post_mortem(sources: _Sources) -> str:
         *[line for line in facts if line not in notes],
         *(suspects[:1] or ["- No line of the evidence says that something failed."]),
     ]
-    prevention = _steps(sources.sections(_PREVENT))
+    prevention = _steps(sources.sections(_PREVENT)) if sources.fits else []
     chapters = {
         "Summary": summary,
         "Impact": _impact(sources),
@@ -215,6 +227,10 @@ def _steps(sections: Iterable[Source]) -> list[str]:
             else:
                 lines.append(f"- {_short(block, 400)} {_cite(section)}")
     return lines
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")

@@ -21,7 +21,12 @@ def hold_to(sources: Sequence[Source], text: str) -> tuple[str, tuple[Citation, 
         space = match[0][0] if match[0][0].isspace() and held else ""
         return space + "".join(f"[{number}]" for number in held)
 
-    return _outside_code(_MARK, written, text), tuple(used.values())
+    while True:  # what is taken out of "[1[9]]" leaves a mark behind
+        used.clear()
+        held = _outside_code(_MARK, written, text)
+        if held == text:
+            return text, tuple(used.values())
+        text = held
 
 
 def _outside_code(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str) -> str:

@@ -1,5 +1,6 @@
 """From what was found to what the model is given: numbered sources, and the prompt they are written into."""
 
+import re
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
@@ -12,6 +13,8 @@ from .prompts import prompt
 
 MOST_PATTERNS, MOST_PASSAGES, MOST_SECTIONS = 14, 6, 8
 LONGEST_QUOTE = 1_500
+#: As much of a question as a search takes: people paste whole logs.
+LONGEST_QUESTION = 2_000
 
 
 @frozen(kw_only=True)
@@ -27,7 +30,18 @@ def questions(question: str, found: CaseFindings) -> tuple[str, ...]:
     failing = [s.pattern for s in found.suspects]
     failing += [f.pattern for f in found.findings if f.pattern and f.pattern.severity != "normal"]
     texts = dict.fromkeys(pattern.template.replace("<*>", " ")[:300].strip() for pattern in failing)
-    return (question, *[text for text in texts if text][:3])
+    return (question[:LONGEST_QUESTION], *[text for text in texts if text][:3])
+
+
+def causes(runbooks: Sequence[Runbook]) -> str:
+    """What the best runbook says about causes, in words to look for elsewhere."""
+    texts = [
+        section.text
+        for runbook in runbooks[:1]
+        for section in runbook.sections
+        if "cause" in section.heading.lower() or "fix" in section.heading.lower()
+    ]
+    return " ".join(texts)[:2_000]
 
 
 def fused(results: Sequence[Sequence[SearchHit]], limit: int) -> tuple[SearchHit, ...]:
@@ -59,11 +73,12 @@ def evidence_sources(found: CaseFindings) -> list[Source]:
     return [*patterns, *passages[:MOST_PASSAGES]]
 
 
-def runbook_sources(runbooks: Sequence[Runbook]) -> list[Source]:
-    """The first runbook whole, of the others the section that was found."""
+def runbook_sources(runbooks: Sequence[Runbook], asked: Sequence[str]) -> list[Source]:
+    """The first runbook whole, of the others the section that was found. ``asked`` is what they were searched with."""
     sources = []
     for place, runbook in enumerate(runbooks):
         hit = runbook.hit
+        good = fits(runbook, asked)
         sections = [s for s in runbook.sections if s.text.strip()] if place == 0 else []
         chosen = sections or [Section(heading=hit.section, text=hit.snippet)]
         sources += [
@@ -72,7 +87,8 @@ def runbook_sources(runbooks: Sequence[Runbook]) -> list[Source]:
                 kind=SourceKind.RUNBOOK,
                 source_id=hit.document_id,
                 title=hit.title,
-                role="section",
+                role="section" if good else "nearest",
+                remark="" if good else "the nearest there is; it may not fit",
                 section=section.heading,
                 quote=section.text[:LONGEST_QUOTE],
                 score=hit.score,
@@ -80,6 +96,35 @@ def runbook_sources(runbooks: Sequence[Runbook]) -> list[Source]:
             for section in chosen[:MOST_SECTIONS]
         ]
     return sources
+
+
+_WORD = re.compile(r"[a-z0-9_]{2,}")
+#: Words any trouble is told in: sharing them tells nothing.
+_ANYWHERE = frozenset(
+    """a an and are at be by error errors failed failing failure exception for from has have in is it not of on or the
+    to was were what why with when which check first should wrong request requests while during because
+    """.split()  # noqa: SIM905
+)
+
+
+def fits(runbook: Runbook, asked: Sequence[str]) -> bool:
+    """Whether a runbook is about what was asked, and not only the nearest there is.
+
+    It is when it has three words in a row of a failure (``asked`` after the first), or when most words of its title
+    are in what was asked; and where nothing fails, since then the question alone found it.
+    """
+    text = " ".join([runbook.hit.title, runbook.hit.snippet, *[f"{s.heading} {s.text}" for s in runbook.sections]])
+    words = _WORD.findall(text.lower())
+    runs = {tuple(words[i : i + 3]) for i in range(len(words) - 2)}
+    for failure in asked[1:]:
+        said = _WORD.findall(failure.lower())
+        for i in range(len(said) - 2):
+            run = tuple(said[i : i + 3])
+            if run in runs and any(word not in _ANYWHERE and not word.isdigit() for word in run):
+                return True
+    title = set(_WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", runbook.hit.title).lower())) - _ANYWHERE
+    shared = title & set(_WORD.findall(" ".join(asked).lower()))
+    return len(asked) == 1 or (len(shared) >= 2 and len(shared) >= 0.6 * len(title))
 
 
 def case_sources(case: Case, messages: Sequence[CaseMessage]) -> list[Source]:
@@ -127,7 +172,7 @@ def messages_for(
         description=case.description,
         files="\n".join(f"- {_described(f.evidence)}" for f in found.files) or "none",
         sources="\n\n".join(rendered(source) for source in sources) or "none",
-        history="\n".join(f"{m.role.value}: {m.content[:LONGEST_QUOTE]}" for m in history) or "none",
+        history="\n".join(f"{m.role.value}: {_kept_together(m.content)}" for m in history) or "none",
         question=question,
     )
     return (
@@ -151,7 +196,13 @@ def rendered(source: Source) -> str:
             head += f" from {pattern.first_time} to {pattern.last_time}"
         head += f", {pattern.level or pattern.severity}"
     remark = f"\n({source.remark})" if source.remark else ""
-    return f"[{source.number}] {head}{remark}\n{source.quote}"
+    quote = "\n".join(f"> {line}" for line in source.quote.splitlines())
+    return f"[{source.number}] {head}{remark}\n{quote}"
+
+
+def _kept_together(text: str) -> str:
+    """Lines after the first are set in, so that none passes for the next speaker's."""
+    return "\n  ".join(text[:LONGEST_QUOTE].splitlines())
 
 
 def _of(finding: Finding, *, role: str) -> Source:

@@ -29,7 +29,8 @@ class Source:
     """One numbered thing an answer may rest on: a runbook's section, or what a piece of evidence shows.
 
     ``lines`` are the evidence's own line numbers, each of which belongs to it; ``quote`` is their text or the
-    section's; ``role`` says what it is in the investigation: suspect, pattern, passage, section, fact or said;
+    section's; ``role`` says what it is in the investigation: suspect, pattern, passage, section (of a runbook that
+    fits), nearest (of one that may not), fact or said;
     ``remark`` is what the analysis says about it, in a sentence.
     """
 

@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ..case import Case, CaseMessage, Report
-from ..evidence import CaseFindings
+from ..evidence import CaseFindings, Finding
 from ..kernel.data import DataProvider
 from ..kernel.paging import Page
 from ..kernel.principal import Principal
@@ -79,6 +79,10 @@ class Evidence(Protocol):
     """What this room asks of the evidence room, wherever that runs."""
 
     async def findings(self, *, principal: Principal, case_id: str, query: str, limit: int = 12) -> CaseFindings: ...
+
+    async def passages(
+        self, *, principal: Principal, case_id: str, query: str, limit: int = 4
+    ) -> tuple[Finding, ...]: ...
 
 
 class Knowledge(Protocol):

@@ -7,10 +7,12 @@ from attrs import evolve, frozen
 from ..case import Case, CaseDeleted, CaseMessage, PostMortemRequested, Role
 from ..evidence import CaseFindings, EvidenceStatus
 from ..kernel.clock import Clock
+from ..kernel.errors import Unavailable
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
 from ..kernel.jobs import JobState, ResultStore
 from ..kernel.principal import Principal
+from ..knowledge import DocumentNotFound, SearchHit, Section
 from . import context
 from .citations import hold_to
 from .errors import TurnNotFound
@@ -60,13 +62,15 @@ class AgentService:
             await unit.turns.save(turn)
             request = ChatTurnRequested(job_id=turn.job_id, case_id=case_id, user_id=principal.user_id)
             await self._desk().ask(unit, request, owner_id=principal.user_id, subject_id=case_id)
-        await self._record_question(turn)  # the worker does it again, should this be the last thing we do
+        try:
+            await self._record_question(turn)
+        except Unavailable as error:  # it is acknowledged all the same: the worker records it again
+            log.warning("turn %s: its question waits to be recorded: %s", turn.job_id, error.message)
         return turn
 
     async def result(self, *, principal: Principal, job_id: str) -> Turn:
         """A turn as it stands, from the result store or, later, from its row. Raises: TurnNotFound."""
-        stored = await self.results.get(job_id)
-        turn = turn_from_dict(stored) if stored else await self._turn(job_id)
+        turn = await self._stored(job_id) or await self._turn(job_id)
         if turn.user_id != principal.user_id:
             raise TurnNotFound(job_id=job_id)
         return turn
@@ -102,7 +106,7 @@ class AgentService:
         response = await self._run(Task.POST_MORTEM, messages)
         content, citations = hold_to(sources, response.content)
         title = f"Post-mortem: {case.title}"[:200]
-        await self.cases.record_report(
+        report = await self.cases.record_report(
             principal=principal,
             case_id=case.case_id,
             report_id=f"rep_{request.job_id}",
@@ -113,8 +117,8 @@ class AgentService:
         )
         await self.knowledge.add(
             principal=principal,
-            title=title,
-            content=content,
+            title=report.title,
+            content=report.content,  # the first one's, should this be a second delivery
             document_type="post_mortem",
             source=f"case:{case.case_id}",
         )
@@ -152,7 +156,9 @@ class AgentService:
         )
         async with self.transactions.begin() as unit:
             stored = await unit.turns.get(turn.job_id)
-            return await unit.turns.save((stored or turn).answered(answer))
+            if stored is None:
+                return turn  # its case was deleted while the model thought
+            return await unit.turns.save(stored.answered(answer))
 
     async def _deliver(self, turn: Turn) -> None:
         answer = turn.answer
@@ -196,18 +202,44 @@ class AgentService:
         hits = context.fused([result.hits for result in results], limit=3)
         runbooks = []
         for place, hit in enumerate(hits):
-            whole = place == 0
-            sections = await self.knowledge.sections(principal=principal, document_id=hit.document_id) if whole else ()
+            sections = await self._sections(principal, hit) if place == 0 else ()
             runbooks.append(context.Runbook(hit=hit, sections=sections))
-        return found, [*context.evidence_sources(found), *context.runbook_sources(runbooks)]
+        found = await self._with_config(principal, case, found, runbooks)
+        return found, [*context.evidence_sources(found), *context.runbook_sources(runbooks, asked)]
+
+    async def _with_config(
+        self, principal: Principal, case: Case, found: CaseFindings, runbooks: list[context.Runbook]
+    ) -> CaseFindings:
+        """And what the causes the best runbook names find in the configs: the question rarely has their words."""
+        causes = context.causes(runbooks)
+        if not causes or not found.suspects:
+            return found
+        more = await self.evidence.passages(principal=principal, case_id=case.case_id, query=causes, limit=2)
+        known = {(f.evidence_id, f.lines) for f in found.findings}
+        return evolve(found, findings=(*found.findings, *[f for f in more if (f.evidence_id, f.lines) not in known]))
+
+    async def _sections(self, principal: Principal, hit: SearchHit) -> tuple[Section, ...]:
+        """None of a document that was deleted since it was found."""
+        try:
+            return await self.knowledge.sections(principal=principal, document_id=hit.document_id)
+        except DocumentNotFound:
+            return ()
 
     async def _history(self, principal: Principal, case: Case, question: CaseMessage) -> tuple[CaseMessage, ...]:
         offset = max(0, case.message_count - HISTORY)
         page = await self.cases.messages(principal=principal, case_id=case.case_id, limit=HISTORY + 2, offset=offset)
-        return tuple(m for m in page.items if m.message_id != question.message_id)
+        return tuple(m for m in page.items if m.turn_number < question.turn_number)
 
     async def _run(self, task: Task, messages: tuple[Message, ...]) -> ChatResponse:
         return await Executor(self.llm).run(messages, Router(self.models).choose(task))
+
+    async def _stored(self, job_id: str) -> Turn | None:
+        try:
+            stored = await self.results.get(job_id)
+            return turn_from_dict(stored) if stored else None
+        except (Unavailable, KeyError, ValueError, TypeError) as error:  # lost, or another version's: the row knows
+            log.warning("turn %s: no result in the store: %r", job_id, error)
+            return None
 
     async def _turn(self, job_id: str) -> Turn:
         async with self.transactions.view() as unit:

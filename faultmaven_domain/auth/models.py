@@ -77,18 +77,23 @@ class TokenFamily:
         return self.revoked_at is None and at < self.expires_at
 
 
+def folded(name: str) -> str:
+    """A name or an address as accounts are found by it, however its letters were typed."""
+    return unicodedata.normalize("NFC", name).strip().lower()
+
+
 def checked_email(email: str) -> str:
     """In lower case. Raises: InvalidInput."""
-    email = unicodedata.normalize("NFC", email).strip().lower()
+    email = folded(email)
     if len(email) > 254 or not _EMAIL.fullmatch(email):
         raise InvalidInput("email is not an e-mail address.", field="email")
     return email
 
 
-def checked_username(username: str) -> str:
-    """In lower case. Raises: InvalidInput."""
-    username = unicodedata.normalize("NFC", username).strip().lower()
-    if not _USERNAME.fullmatch(username):
+def checked_username(username: str, *, email: str) -> str:
+    """In lower case; the account's own address will do, whatever it is made of. Raises: InvalidInput."""
+    username = folded(username)
+    if username != email and not _USERNAME.fullmatch(username):
         raise InvalidInput("username has 3 to 254 letters, digits or . _ @ + - characters.", field="username")
     return username
 

@@ -4,7 +4,7 @@ from ..kernel.clock import Clock
 from ..kernel.ids import IdSource
 from ..kernel.principal import ADMIN, USER, Principal
 from .errors import InvalidToken, UserNotFound, WrongCredentials
-from .models import SignedIn, TokenPair, User, checked_email, checked_password, checked_username
+from .models import SignedIn, TokenPair, User, checked_email, checked_password, checked_username, folded
 from .ports import AuthTransactions, IdentityProvider, PasswordHasher
 
 
@@ -24,7 +24,7 @@ class AuthService:
         Raises: InvalidInput naming the field; UserExists.
         """
         email = checked_email(email)
-        username = checked_username(username or email)
+        username = checked_username(username or email, email=email)
         hash = await self.hasher.hash(checked_password(password))
         async with self.transactions.begin() as unit:
             first = await unit.users.count() == 0
@@ -43,7 +43,7 @@ class AuthService:
     async def login(self, *, name: str, password: str) -> SignedIn:
         """Sign in by e-mail address or username. Raises: WrongCredentials, whichever of the two is wrong."""
         async with self.transactions.view() as unit:
-            user = await unit.users.named(name.strip().lower())
+            user = await unit.users.named(folded(name))
             hash = await unit.passwords.get(user.user_id) if user else None
         if not await self.hasher.verify(password, hash) or user is None or not user.is_active:
             raise WrongCredentials
@@ -82,7 +82,7 @@ class AuthService:
     async def grant(self, *, name: str, role: str = ADMIN) -> User:
         """Give an account a role, from its next request on. Raises: UserNotFound; InvalidInput."""
         async with self.transactions.begin() as unit:
-            user = await unit.users.named(name.strip().lower()) or await unit.users.get(name)
+            user = await unit.users.named(folded(name)) or await unit.users.get(name)
             if user is None:
                 raise UserNotFound(user=name)
             return await unit.users.save(user.granted(role))

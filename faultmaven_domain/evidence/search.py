@@ -28,6 +28,13 @@ class Window:
     score: float
 
 
+def names_in(query: str) -> str:
+    """The words of a question that can only be names: ids, hosts, quoted texts. The rest says nothing in a log."""
+    quoted = re.findall(r"[\"'`“]([^\"'`”]{3,200})[\"'`”]", query)
+    named = [word for word in _WORD.findall(query) if len(word) >= 6 and any(c.isdigit() for c in word)]
+    return " ".join([*quoted, *named])
+
+
 def words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 

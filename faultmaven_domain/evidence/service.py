@@ -7,9 +7,10 @@ from ..case import CaseDeleted
 from ..kernel.clock import Clock
 from ..kernel.errors import InvalidInput
 from ..kernel.extraction import Offload, TextExtractor, UnreadableFile
-from ..kernel.files import FileProvider, StoredFile
+from ..kernel.files import FileMissing, FileProvider, StoredFile
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
+from ..kernel.jobs import JobState
 from ..kernel.paging import Page, check_paging
 from ..kernel.principal import Principal
 from .analysis import LogReport, analyse_log, looks_like_log, suspects, timeline
@@ -26,7 +27,7 @@ from .models import (
     type_of,
 )
 from .ports import Cases, EvidenceTransactions, EvidenceUnitOfWork
-from .search import search_lines
+from .search import names_in, search_lines
 
 #: Where this room's files lie in the store.
 PREFIX = "evidence/"
@@ -127,7 +128,7 @@ class EvidenceService:
     async def get(self, *, principal: Principal, evidence_id: str) -> Evidence:
         """Raises: EvidenceNotFound, also for another user's."""
         async with self.transactions.view() as unit:
-            return await self._own(unit, principal, evidence_id)
+            return await _as_it_stands(unit, await self._own(unit, principal, evidence_id))
 
     async def report(self, *, principal: Principal, evidence_id: str) -> LogReport | None:
         """What the log shows; None for what is no log or not read yet. Raises: EvidenceNotFound."""
@@ -139,13 +140,15 @@ class EvidenceService:
         """Newest first. Raises: CaseNotFound."""
         await self.cases.get(principal=principal, case_id=case_id)
         async with self.transactions.view() as unit:
-            return tuple(await unit.evidence.of_case(case_id, owner_id=principal.user_id))
+            items = await unit.evidence.of_case(case_id, owner_id=principal.user_id)
+            return tuple([await _as_it_stands(unit, item) for item in items])
 
     async def list(self, *, principal: Principal, limit: int = 50, offset: int = 0) -> Page[Evidence]:
         """All of the caller's, newest first. Raises: InvalidInput."""
         check_paging(limit, offset)
         async with self.transactions.view() as unit:
             items = await unit.evidence.of_owner(principal.user_id, limit=limit, offset=offset)
+            items = [await _as_it_stands(unit, item) for item in items]
             total = await unit.evidence.count(principal.user_id)
         return Page(items=tuple(items), total=total, limit=limit, offset=offset)
 
@@ -192,7 +195,7 @@ class EvidenceService:
                 named[item.filename if item.filename not in named else f"{item.filename} ({item.evidence_id})"] = report
                 findings += _patterns(item, report, limit)
             if item.status is EvidenceStatus.READY:
-                findings += await self._passages(item, query, limit=2 if report else 4)
+                findings += await self._passages(item, names_in(query) if report else query, limit=2 if report else 4)
         return CaseFindings(
             files=tuple(summaries),
             findings=tuple(sorted(findings, key=lambda finding: -finding.score)),
@@ -200,8 +203,24 @@ class EvidenceService:
             suspects=suspects(named) if named else (),
         )
 
+    async def passages(self, *, principal: Principal, case_id: str, query: str, limit: int = 4) -> tuple[Finding, ...]:
+        """What the words of a query find in the case's files that are no logs: configs, outputs, documents.
+
+        Best first. Raises: CaseNotFound.
+        """
+        found: list[Finding] = []
+        for item in await self.of_case(principal=principal, case_id=case_id):
+            if item.status is EvidenceStatus.READY and item.kind != "log":
+                found += await self._passages(item, query, limit)
+        return tuple(sorted(found, key=lambda finding: -finding.score)[:limit])
+
     async def _passages(self, item: Evidence, query: str, limit: int) -> tuple[Finding, ...]:
-        text = (await self.files.download(item.text_key)).decode()
+        if not query:
+            return ()
+        try:
+            text = (await self.files.download(item.text_key)).decode()
+        except FileMissing:
+            return ()  # deleted since it was listed
         windows = await self.offload.run(search_lines, text, query, limit)
         if not windows and item.kind != "log":
             head = text.split("\n")[:12]
@@ -232,6 +251,14 @@ class EvidenceService:
 
     def _desk(self) -> JobDesk:
         return JobDesk(self.transactions, self.clock)
+
+
+async def _as_it_stands(unit: EvidenceUnitOfWork, evidence: Evidence) -> Evidence:
+    """A file whose job was given up or called off will not be read any more, and says why."""
+    job = await unit.jobs.get(evidence.job_id) if evidence.status is EvidenceStatus.PROCESSING else None
+    if job is None or job.state not in {JobState.FAILED, JobState.CANCELLED}:
+        return evidence
+    return evolve(evidence, status=EvidenceStatus.UNREADABLE, notes=(job.error or "It was given up.",))
 
 
 def _patterns(item: Evidence, report: LogReport, limit: int) -> list[Finding]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from attrs import asdict, frozen
 
 from .clock import Clock
+from .errors import FaultMavenError
 from .events import Message, Outgoing
 from .jobs import Job, JobNotFound, JobState
 from .unit_of_work import Transactions, UnitOfWork
@@ -18,8 +19,10 @@ class TryAgain(Exception):
         self.delay = delay
 
 
-class WorkCancelled(Exception):
+class WorkCancelled(FaultMavenError):
     """The owner called the job off while it ran."""
+
+    code = "CANCELLED"
 
 
 @frozen

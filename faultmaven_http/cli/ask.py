@@ -32,10 +32,8 @@ async def ingest(paths: tuple[Path, ...], reindex: bool, data_dir: Path | None, 
     """
     settings = settings_for(data_dir, quiet=True)
     with bar("Ingesting") as progress:
-        async with open(settings=settings, progress=progress.update) as fm:
+        async with open(settings=settings, rebuild=reindex, progress=progress.update) as fm:
             _say(fm.notes)
-            if reindex:
-                await fm.rebuild()
             seen: list[Ingested] = []
 
             def tell(one: Ingested) -> None:
@@ -43,6 +41,8 @@ async def ingest(paths: tuple[Path, ...], reindex: bool, data_dir: Path | None, 
                 progress.update(one.path.name, len(seen), None)
 
             done = await fm.ingest(*paths, seen=tell)
+            if reindex:
+                await fm.settled()
     failed = [one for one in done if one.document is not None and one.reason]
     skipped = [one for one in done if one.document is None]
     good = [one for one in done if one.document is not None and not one.reason]

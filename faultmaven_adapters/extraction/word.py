@@ -1,0 +1,92 @@
+"""Word documents as Markdown: headings, lists, tables as rows. The only file that imports python-docx."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from faultmaven_domain.kernel.extraction import UnreadableFile
+
+if TYPE_CHECKING:
+    from docx.document import Document
+    from docx.table import Table, _Cell
+    from docx.text.paragraph import Paragraph
+
+LARGEST = 200 * 2**20  # bytes, unpacked; the archive's own figures hold, for zipfile reads no more than they say
+LARGEST_RATIO = 200  # unpacked to packed, of a part above SMALL: text shrinks 10 to 50 times
+SMALL = 2**20
+ITEM = "- "
+
+
+def word_text(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Raises: UnreadableFile when it is damaged, protected, or would unpack to more than a document can hold."""
+    import docx  # late: few files need it
+
+    _checked(data)
+    try:
+        document = docx.Document(io.BytesIO(data))
+        lines = list(_lines(document))
+        notes = _not_read(document)
+    except MemoryError:
+        raise
+    except Exception as error:  # what is amiss inside, python-docx meets as KeyError, ValueError, AttributeError...
+        raise UnreadableFile("The Word document is damaged; open it in Word and save it anew.") from error
+    return "\n".join(lines).strip() + "\n" if any(lines) else "", notes
+
+
+def _checked(data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = archive.infolist()
+    if any(part.flag_bits & 1 for part in parts):
+        raise UnreadableFile("The document is protected by a password; save a copy without one.")
+    too_dense = any(p.file_size > SMALL and p.file_size > LARGEST_RATIO * max(1, p.compress_size) for p in parts)
+    if too_dense or sum(part.file_size for part in parts) > LARGEST:
+        raise UnreadableFile("The document unpacks to more than a document can hold, and was not opened.")
+
+
+def _lines(container: "Document | _Cell") -> Iterator[str]:
+    from docx.text.paragraph import Paragraph
+
+    listing = False
+    for block in container.iter_inner_content():
+        prefix = _prefix(block) if isinstance(block, Paragraph) else ""
+        if listing and prefix != ITEM:
+            yield ""
+        listing = prefix == ITEM
+        if isinstance(block, Paragraph):
+            text = block.text.strip()
+            yield from (prefix + text,) if text else ()
+        else:
+            yield from _rows(block)
+        yield from () if listing else ("",)
+
+
+def _prefix(paragraph: "Paragraph") -> str:
+    style = (paragraph.style.name or "") if paragraph.style else ""
+    word, _, level = style.partition(" ")
+    if word == "Heading" and level.isdigit():
+        return "#" * min(int(level), 6) + " "
+    if style == "Title":
+        return "# "
+    numbered = paragraph._p.pPr is not None and paragraph._p.pPr.numPr is not None
+    return ITEM if numbered or word == "List" else ""
+
+
+def _rows(table: "Table") -> Iterator[str]:
+    for row in table.rows:
+        cells: list[str] = []
+        last = None
+        for cell in row.cells:
+            if cell._tc is not last:  # a merged cell is given once for each column it covers
+                cells.append(" ".join(" ".join(_lines(cell)).split()))
+            last = cell._tc
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _not_read(document: "Document") -> tuple[str, ...]:
+    pictures = len(document.element.body.xpath(".//pic:pic"))
+    boxes = len(document.element.body.xpath(".//w:txbxContent"))
+    return (
+        *((f"Pictures in the document were not read: {pictures}.",) if pictures else ()),
+        *((f"Text boxes in the document were not read: {boxes}.",) if boxes else ()),
+    )

@@ -1,0 +1,62 @@
+from datetime import datetime
+from typing import Self
+
+from attrs import frozen
+
+from faultmaven_domain.auth import TokenFamily, User, UserExists
+
+from ..rows import RowCodec, in_utc
+from .jobs import MemoryJobs, MemoryOutbox
+from .tables import MemoryRecords, MemoryTexts, Picture
+
+_USERS, _FAMILIES = RowCodec(User), RowCodec(TokenFamily)
+
+
+class MemoryUsers(MemoryRecords[User]):
+    async def save(self, entity: User) -> User:
+        names = {entity.email, entity.username}
+        if any(row["user_id"] != entity.user_id and names & {row["email"], row["username"]} for row in self._rows()):
+            raise UserExists
+        return await super().save(entity)
+
+    async def named(self, email_or_username: str) -> User | None:
+        rows = [row for row in self._rows() if email_or_username in (row["email"], row["username"])]
+        return self._codec.from_row(rows[0]) if rows else None
+
+    async def count(self) -> int:
+        return len(self._rows())
+
+
+@frozen
+class MemoryPasswords:
+    texts: MemoryTexts
+
+    async def get(self, user_id: str) -> str | None:
+        return await self.texts.get(user_id)
+
+    async def set(self, user_id: str, hash: str) -> None:
+        await self.texts.set(user_id, hash)
+
+
+class MemoryFamilies(MemoryRecords[TokenFamily]):
+    async def delete_expired(self, *, before: datetime) -> int:
+        return self._remove([row for row in self._rows() if row["expires_at"] <= in_utc(before)])
+
+
+@frozen
+class MemoryAuthUnit:
+    jobs: MemoryJobs
+    outbox: MemoryOutbox
+    users: MemoryUsers
+    passwords: MemoryPasswords
+    families: MemoryFamilies
+
+    @classmethod
+    def over(cls, picture: Picture) -> Self:
+        return cls(
+            jobs=MemoryJobs(picture),
+            outbox=MemoryOutbox(picture),
+            users=MemoryUsers(picture, "users", _USERS, key="user_id"),
+            passwords=MemoryPasswords(MemoryTexts(picture, "passwords")),
+            families=MemoryFamilies(picture, "families", _FAMILIES, key="family_id"),
+        )

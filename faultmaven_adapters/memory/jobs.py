@@ -1,0 +1,58 @@
+from datetime import datetime
+
+from faultmaven_domain.kernel.events import Outgoing
+from faultmaven_domain.kernel.jobs import Job, JobState
+
+from ..rows import RowCodec, from_json, in_utc, to_json
+from .tables import MemoryRecords, Picture, latest, page
+
+_JOBS = RowCodec(Job)
+_OUTBOX = "outbox"
+
+
+class MemoryJobs(MemoryRecords[Job]):
+    def __init__(self, picture: Picture) -> None:
+        super().__init__(picture, "jobs", _JOBS, key="job_id")
+
+    async def of_owner(self, owner_id: str | None, *, states: tuple[JobState, ...], limit: int) -> list[Job]:
+        rows = self._rows() if owner_id is None else self._rows(owner_id=owner_id)
+        wanted = [row for row in rows if not states or row["state"] in states]
+        return self._values(page(latest(wanted, "created_at"), limit))
+
+
+class MemoryOutbox:
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        self.used = False
+
+    async def put(self, message: Outgoing, *, at: datetime) -> None:
+        self.used = True
+        self._picture.write(_OUTBOX)[message.id] = {
+            "topic": message.topic,
+            "payload": to_json(message.payload, dict[str, object]),
+            "sent_at": None,
+        }
+
+    async def due(self, *, sent_before: datetime, limit: int = 100) -> list[Outgoing]:
+        before = in_utc(sent_before)
+        rows = self._picture.read(_OUTBOX).items()
+        waiting = [(id, row) for id, row in rows if row["sent_at"] is None or row["sent_at"] < before]
+        return [
+            Outgoing(id=id, topic=row["topic"], payload=from_json(row["payload"], dict[str, object]))
+            for id, row in waiting[:limit]
+        ]
+
+    async def mark_sent(self, ids: list[str], *, at: datetime) -> None:
+        self._mark(ids, in_utc(at))
+
+    async def mark_unsent(self, ids: list[str]) -> None:
+        self._mark(ids, None)
+
+    async def drop(self, id: str) -> None:
+        self._picture.write(_OUTBOX).pop(id, None)
+
+    def _mark(self, ids: list[str], sent_at: datetime | None) -> None:
+        rows = self._picture.write(_OUTBOX)
+        for id in ids:
+            if id in rows:
+                rows[id] = {**rows[id], "sent_at": sent_at}

@@ -1,0 +1,102 @@
+from collections import Counter
+from collections.abc import Sequence
+from typing import Self
+
+from attrs import frozen
+
+from faultmaven_domain.kernel.errors import AlreadyExists
+from faultmaven_domain.knowledge import Collection, Document, DocumentStatus
+
+from ..rows import RowCodec, Scalar
+from .jobs import MemoryJobs, MemoryOutbox
+from .tables import MemoryRecords, MemoryTexts, Picture, Row, latest, page
+
+_DOCUMENTS = RowCodec(Document)
+
+
+class MemoryDocuments(MemoryRecords[Document]):
+    async def save(self, entity: Document) -> Document:
+        if entity.source is not None:
+            same = self._rows(owner_id=entity.owner_id, source=entity.source)
+            if any(row["document_id"] != entity.document_id for row in same):
+                raise AlreadyExists
+        return await super().save(entity)
+
+    async def by_ids(self, document_ids: Sequence[str]) -> list[Document]:
+        return self._values([row for row in self._rows() if row["document_id"] in document_ids])
+
+    async def by_source(self, owner_id: str | None, source: str) -> Document | None:
+        rows = self._rows(owner_id=owner_id, source=source)
+        return self._codec.from_row(rows[0]) if rows else None
+
+    async def of_owner(
+        self, owner_id: str | None, *, document_type: str | None, collection: str | None, limit: int, offset: int
+    ) -> list[Document]:
+        return self._values(page(latest(self._of(owner_id, document_type, collection), "created_at"), limit, offset))
+
+    async def count(self, owner_id: str | None, *, document_type: str | None, collection: str | None) -> int:
+        return len(self._of(owner_id, document_type, collection))
+
+    async def not_embedded_with(self, model: str | None, *, limit: int) -> list[Document]:
+        ready = self._rows(status=DocumentStatus.READY.value)
+        return self._values(page([row for row in ready if row["embedded_with"] != model], limit))
+
+    async def file_keys(self) -> set[str]:
+        return {row["file_key"] for row in self._rows() if row["file_key"] is not None}
+
+    def _of(self, owner_id: str | None, document_type: str | None, collection: str | None) -> list[Row]:
+        narrowed: dict[str, Scalar] = {"document_type": document_type, "collection": collection}
+        return self._rows(owner_id=owner_id, **{name: value for name, value in narrowed.items() if value is not None})
+
+
+@frozen
+class MemoryContents:
+    texts: MemoryTexts
+
+    async def get(self, document_id: str) -> str | None:
+        return await self.texts.get(document_id)
+
+    async def set(self, document_id: str, content: str) -> None:
+        await self.texts.set(document_id, content)
+
+    async def delete(self, document_id: str) -> bool:
+        return await self.texts.delete(document_id)
+
+
+@frozen
+class MemoryCollections:
+    picture: Picture
+
+    async def list(self, owner_id: str) -> list[Collection]:
+        documents = self.picture.read("documents").values()
+        sizes = Counter(row["collection"] for row in documents if row["owner_id"] in (None, owner_id))
+        named = {name for owner, name in self.picture.read("collections") if owner == owner_id}
+        return [Collection(name=name, document_count=sizes[name]) for name in sorted(named | set(sizes))]
+
+    async def add(self, owner_id: str, name: str) -> bool:
+        collections = self.picture.write("collections")
+        new = (owner_id, name) not in collections
+        collections[owner_id, name] = {}
+        return new
+
+    async def delete(self, owner_id: str, name: str) -> bool:
+        return self.picture.write("collections").pop((owner_id, name), None) is not None
+
+
+@frozen
+class MemoryKnowledgeUnit:
+    jobs: MemoryJobs
+    outbox: MemoryOutbox
+    documents: MemoryDocuments
+    contents: MemoryContents
+    collections: MemoryCollections
+
+    @classmethod
+    def over(cls, picture: Picture) -> Self:
+        return cls(
+            jobs=MemoryJobs(picture),
+            outbox=MemoryOutbox(picture),
+            documents=MemoryDocuments(picture, "documents", _DOCUMENTS, key="document_id"),
+            contents=MemoryContents(MemoryTexts(picture, "contents")),
+            collections=MemoryCollections(picture),
+        )

@@ -1,0 +1,78 @@
+"""Jobs on arq: one arq queue per kind of work, JSON payloads, an id queued once at a time."""
+
+from datetime import timedelta
+
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.jobs import SerializationError
+from attrs import frozen
+
+from faultmaven_domain.kernel.errors import Unavailable
+from faultmaven_domain.kernel.jobs import JobStatus
+
+from ..queues import QUEUES, queue_of
+from .connection import calling, matching
+
+#: arq keeps no results here (or an ended id could not be queued again); this is all that is left of a job, for a while.
+ENDED_KEY, ENDED_TTL = "fm:job:ended:", timedelta(hours=1)
+ATTEMPTS = 3
+
+
+@frozen
+class ArqJobQueue:
+    _redis: ArqRedis
+
+    async def enqueue(
+        self, job_type: str, payload: dict[str, object], *, job_id: str, delay: timedelta = timedelta(0)
+    ) -> str:
+        """Raises: Unavailable; TypeError for what JSON cannot say."""
+        for _ in range(ATTEMPTS):
+            async with calling(self._redis):
+                try:
+                    job = await self._redis.enqueue_job(
+                        job_type, payload, _job_id=job_id, _queue_name=queue_of(job_type), _defer_by=delay or None
+                    )
+                except SerializationError as error:
+                    raise TypeError(str(error.__cause__)) from error
+                # arq says None when the id is queued already, but also when the connection broke between its question
+                # and its answer: look.
+                if job is not None or await self._redis.exists(job_key_prefix + job_id):
+                    return job_id
+        raise Unavailable("Redis does not take the job.")
+
+    async def get_status(self, job_id: str) -> JobStatus:
+        """Raises: Unavailable."""
+        async with calling(self._redis):
+            async with self._redis.pipeline() as pipe:
+                pipe.exists(in_progress_key_prefix + job_id)
+                pipe.exists(job_key_prefix + job_id)
+                pipe.exists(ENDED_KEY + job_id)
+                running, queued, ended = await pipe.execute()
+        if running:
+            return JobStatus.RUNNING
+        if queued:
+            return JobStatus.QUEUED
+        return JobStatus.ENDED if ended else JobStatus.UNKNOWN
+
+
+async def waiting(redis: ArqRedis) -> dict[str, int]:
+    """How many jobs each queue holds, running ones included. Raises: Unavailable."""
+    async with calling(redis):
+        async with redis.pipeline() as pipe:
+            for queue in QUEUES:
+                pipe.zcard(queue)
+            counts = await pipe.execute()
+    return dict(zip(QUEUES, counts, strict=True))
+
+
+async def forget_dead_workers(redis: ArqRedis) -> int:
+    """Hand the jobs of killed workers out again at once, and not after their time-out; gives how many.
+
+    Only for the one who knows that no worker lives. Raises: Unavailable.
+    """
+    held = 0
+    async for keys in matching(redis, in_progress_key_prefix + "*"):
+        if keys:
+            async with calling(redis):
+                held += await redis.unlink(*keys)
+    return held

@@ -1,0 +1,105 @@
+"""arq's worker as this queue needs it: our JSON, our ids, no results, no end to trying."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from arq.cron import CronJob
+from arq.typing import WorkerCoroutine
+from arq.worker import Retry, Worker, func
+
+from faultmaven_domain.kernel.job_desk import TryAgain
+
+from ..queues import Handler, queue_of
+from .connection import FAILURES, connect, meaning
+from .job_queue import ENDED_KEY, ENDED_TTL
+from .wire import deserialize, serialize
+
+#: The job's own row counts its attempts and parks it; a queue that counted too would drop jobs that only waited.
+ENDLESS = 1_000_000
+
+
+def arq_worker(
+    handler: Handler,
+    *,
+    address: str | Path,
+    queue: str,
+    timeouts: Mapping[str, timedelta],
+    concurrency: int = 4,
+    poll: timedelta = timedelta(milliseconds=20),
+    burst: bool = False,
+    schedule: Sequence[CronJob] = (),
+) -> Worker:
+    """A worker of one queue; several may run in one process, each with connections of its own.
+
+    ``timeouts`` names the kinds of job it does (those of other queues are left out) and how long one may take; after it
+    the handler is cancelled and the job ends for the queue. ``poll`` is the pause between two looks, so the longest a
+    due job waits for an idle worker. ``burst`` stops it when its queue is empty. A handler that raises TryAgain puts
+    its job back, one that is cancelled by a stop has it run again, one that raises anything else ends it.
+
+    Call it on the running loop, and give it to :func:`work`.
+    """
+    functions = [
+        func(_task(job_type, handler), name=job_type, timeout=timeout)
+        for job_type, timeout in timeouts.items()
+        if queue_of(job_type) == queue
+    ]
+    return Worker(
+        functions,
+        cron_jobs=list(schedule) or None,
+        queue_name=queue,
+        redis_pool=connect(address, connections=concurrency + 4),
+        burst=burst,
+        handle_signals=False,
+        max_jobs=concurrency,
+        max_tries=ENDLESS,
+        keep_result=0,
+        poll_delay=poll,
+        after_job_end=_remember,
+        health_check_key=f"{queue}:health:{socket.gethostname()}:{os.getpid()}",
+        health_check_interval=10,
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        log_results=False,
+    )
+
+
+async def work(worker: Worker) -> None:
+    """Run a worker until it is cancelled (or, in a burst, done); what it has in hand then goes back to its queue.
+
+    Signals are the caller's. Raises: Unavailable as soon as Redis goes.
+    """
+    pool = worker.pool
+    try:
+        await worker.main()
+    except FAILURES as error:
+        raise meaning(error) from error
+    finally:
+        # arq's own close() raises the CancelledError of a job that had only just been claimed.
+        tasks = list(worker.tasks.values())
+        worker.tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(*FAILURES):  # it lapses by itself
+            await pool.delete(worker.health_check_key)
+        await pool.aclose(close_connection_pool=True)
+
+
+def _task(job_type: str, handler: Handler) -> WorkerCoroutine:
+    async def task(ctx: dict[Any, Any], payload: dict[str, Any]) -> None:
+        try:
+            await handler(job_type, payload, ctx["job_id"])
+        except TryAgain as later:
+            raise Retry(defer=later.delay) from later
+
+    return task
+
+
+async def _remember(ctx: dict[Any, Any]) -> None:
+    await ctx["redis"].set(ENDED_KEY + ctx["job_id"], b"", px=ENDED_TTL)

@@ -1,0 +1,56 @@
+"""What a database's errors mean here: one table per engine."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from faultmaven_domain.kernel.errors import (
+    AlreadyExists,
+    Conflict,
+    FaultMavenError,
+    InvalidInput,
+    Misconfigured,
+    StorageFull,
+    TooLarge,
+    Unavailable,
+)
+
+# By extended code, then by primary code. What is not here is a fault of ours and stays as it is.
+_SQLITE: dict[int, tuple[type[FaultMavenError], str | None]] = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: (AlreadyExists, None),
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: (AlreadyExists, None),
+    sqlite3.SQLITE_CONSTRAINT: (Conflict, None),
+    sqlite3.SQLITE_FULL: (StorageFull, None),
+    sqlite3.SQLITE_TOOBIG: (TooLarge, None),
+    sqlite3.SQLITE_BUSY: (Unavailable, "The database is busy; try again."),
+    sqlite3.SQLITE_LOCKED: (Unavailable, "The database is busy; try again."),
+    sqlite3.SQLITE_CANTOPEN: (Unavailable, "The database cannot be opened."),
+    sqlite3.SQLITE_PERM: (Unavailable, "The database cannot be opened."),
+    sqlite3.SQLITE_READONLY: (Unavailable, "The database cannot be written to."),
+    sqlite3.SQLITE_IOERR: (Unavailable, "The disk does not answer the database."),
+    sqlite3.SQLITE_PROTOCOL: (Unavailable, "The database is busy; try again."),
+    sqlite3.SQLITE_NOMEM: (Unavailable, "The database has no memory left."),
+    sqlite3.SQLITE_CORRUPT: (Unavailable, "The database file is damaged."),
+    sqlite3.SQLITE_NOTADB: (Unavailable, "The database file is damaged."),
+}
+_PRIMARY = 0xFF
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise a driver's error as the domain's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        meaning = None if code is None else _SQLITE.get(code) or _SQLITE.get(code & _PRIMARY)
+        if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such "):
+            raise Misconfigured("The database's schema is not this version's; run `faultmaven migrate`.") from error
+        if meaning is None:
+            raise
+        kind, message = meaning
+        raise kind(message) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The text holds characters that are not valid Unicode.") from error
+    except OverflowError as error:
+        raise InvalidInput("A number is too large.") from error

@@ -1,0 +1,122 @@
+"""What every module has beside its own tables: its job book and its outbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, Double, Index, MetaData, Select, Table, bindparam, delete, or_, select, update
+
+from faultmaven_domain.kernel.events import Outgoing
+from faultmaven_domain.kernel.jobs import Job, JobState
+
+from ..rows import from_json, to_json
+from .columns import moment, number, sequence, text
+from .gateway import Connection
+from .records import SqlRecords, Stored, upsert
+
+#: How many ids one statement names.
+BATCH = 500
+
+
+def jobs_of(metadata: MetaData, module: str) -> Stored[Job]:
+    """The module's job book."""
+    table = Table(
+        f"{module}_jobs",
+        metadata,
+        sequence(),
+        text("job_id"),
+        text("kind"),
+        text("owner_id", null=True),
+        text("subject_id"),
+        text("state"),
+        moment("created_at"),
+        number("attempts"),
+        Column("progress", Double, nullable=False),
+        moment("heartbeat_at", null=True),
+        text("error", null=True),
+        moment("finished_at", null=True),
+        Index(f"{module}_jobs_by_id", "job_id", unique=True),
+        Index(f"{module}_jobs_by_owner", "owner_id", "created_at", "seq"),
+        Index(f"{module}_jobs_by_state", "state", "created_at", "seq"),
+        Index(f"{module}_jobs_by_time", "created_at", "seq"),
+        sqlite_autoincrement=True,
+    )
+    return Stored(table, Job, key="job_id")
+
+
+def outbox_of(metadata: MetaData, module: str) -> Table:
+    """The module's outbox."""
+    return Table(
+        f"{module}_outbox",
+        metadata,
+        sequence(),
+        text("id"),
+        text("topic"),
+        text("payload"),
+        moment("put_at"),
+        moment("sent_at", null=True),
+        Index(f"{module}_outbox_by_id", "id", unique=True),
+        Index(f"{module}_outbox_by_sending", "sent_at", "seq"),
+        sqlite_autoincrement=True,
+    )
+
+
+class SqlJobs(SqlRecords[Job]):
+    async def of_owner(self, owner_id: str | None, *, states: tuple[JobState, ...], limit: int) -> list[Job]:
+        statement = _listing(self.stored, owner_id is not None, states)
+        return await self._all(statement, {"owner_id": owner_id, "limit": limit, "offset": 0})
+
+
+class SqlOutbox:
+    def __init__(self, connection: Connection, table: Table) -> None:
+        self._connection = connection
+        self._table = table
+        self.used = False
+
+    async def put(self, message: Outgoing, *, at: datetime) -> None:
+        self.used = True
+        payload = to_json(message.payload, dict[str, object])
+        row = {"id": message.id, "topic": message.topic, "payload": payload, "put_at": at, "sent_at": None}
+        await self._connection.execute(upsert(self._table, "id", self._connection.dialect), row)
+
+    async def due(self, *, sent_before: datetime, limit: int = 100) -> list[Outgoing]:
+        values = {"sent_before": sent_before, "limit": limit}
+        return [
+            Outgoing(id=row["id"], topic=row["topic"], payload=from_json(row["payload"], dict[str, object]))
+            for row in await self._connection.fetch_all(_due(self._table), values)
+        ]
+
+    async def mark_sent(self, ids: list[str], *, at: datetime) -> None:
+        await self._mark(ids, at)
+
+    async def mark_unsent(self, ids: list[str]) -> None:
+        await self._mark(ids, None)
+
+    async def drop(self, id: str) -> None:
+        await self._connection.execute(_drop(self._table), {"key": id})
+
+    async def _mark(self, ids: Sequence[str], sent_at: datetime | None) -> None:
+        for start in range(0, len(ids), BATCH):
+            some = self._table.c.id.in_(ids[start : start + BATCH])
+            await self._connection.execute(update(self._table).where(some).values(sent_at=sent_at))
+
+
+@cache
+def _listing(stored: Stored[Job], owned: bool, states: tuple[JobState, ...]) -> Select[Any]:
+    columns = stored.table.c
+    clauses = [columns.owner_id == bindparam("owner_id")] if owned else []
+    if states:
+        clauses.append(or_(*[columns.state == state.value for state in states]))
+    return stored.latest("created_at", *clauses)
+
+
+@cache
+def _due(table: Table) -> Select[Any]:
+    never_or_long_ago = or_(table.c.sent_at.is_(None), table.c.sent_at < bindparam("sent_before"))
+    return select(table).where(never_or_long_ago).order_by(table.c.seq).limit(bindparam("limit"))
+
+
+@cache
+def _drop(table: Table) -> Any:
+    return delete(table).where(table.c.id == bindparam("key"))

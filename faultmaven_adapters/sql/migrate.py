@@ -1,0 +1,99 @@
+"""Brings databases to the newest schema. The only import of ``alembic``, besides the history it reads."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from faultmaven_domain.kernel.errors import Misconfigured
+
+from .errors import translated
+from .modules import MODULES
+from .urls import sqlite_path
+
+#: How long another process that migrates is waited for, in seconds.
+PATIENCE = 60.0
+# Alembic keeps what it works on in globals.
+_one_at_a_time = threading.Lock()
+
+
+async def migrate(urls: Mapping[str, str]) -> list[str]:
+    """Bring each module's database to the newest schema, making it where there is none; gives the revisions applied.
+
+    A module's revisions are one transaction: all or none. Two processes at once take turns, and the second finds it
+    done. Raises: Misconfigured for a database of a newer version; Unavailable; StorageFull.
+    """
+    return await asyncio.to_thread(_migrate, dict(urls))
+
+
+def _migrate(urls: dict[str, str]) -> list[str]:
+    applied: list[str] = []
+    with _one_at_a_time:
+        for module, url in urls.items():
+            with translated(), _transaction(sqlite_path(url)) as connection:
+                applied += upgrade(connection, module)
+    return applied
+
+
+def upgrade(connection: Connection, module: str) -> list[str]:
+    """Within the connection's transaction."""
+    from alembic import command  # late: of all commands only a start needs it
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    applied: list[str] = []
+
+    def on_version_apply(*, step: Any, **_: object) -> None:
+        applied.append(step.up_revision_id)
+
+    config = Config(
+        attributes={
+            "connection": connection,
+            "metadata": MODULES[module].metadata,
+            "version_table": f"{module}_version",
+            "on_version_apply": on_version_apply,
+        }
+    )
+    config.set_main_option("script_location", f"{__package__}:migrations")
+    config.set_main_option("path_separator", "os")
+    try:
+        command.upgrade(config, f"{module}@head")
+    except CommandError as error:
+        raise Misconfigured(
+            f"The {module} module's database was written by a newer version of FaultMaven than this one."
+        ) from error
+    return applied
+
+
+@contextmanager
+def _transaction(path: Path) -> Iterator[Connection]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": PATIENCE}
+    )
+    event.listen(engine, "connect", _prepared)
+    event.listen(engine, "begin", _begun)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise error.orig or error from error
+    finally:
+        engine.dispose()
+
+
+def _prepared(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # so that sqlite3 begins nothing by itself
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begun(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,1 @@
+"""The schemas' history, read by Alembic. One branch per module, each with a version table of its own."""

@@ -1,0 +1,70 @@
+"""A statement compiled once: what the driver is given, and what is done to values on their way in and out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from attrs import field, frozen
+from sqlalchemy import Dialect
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Processor = Callable[[Any], Any]
+NOTHING: Mapping[str, Any] = {}
+
+
+@frozen
+class Plan:
+    sql: str
+    fixed: dict[str, Any]
+    encoders: tuple[tuple[str, Processor], ...]
+    columns: tuple[tuple[str, Processor | None], ...]
+
+    def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        given = {**self.fixed, **values}
+        for name, encode in self.encoders:
+            given[name] = encode(given[name])
+        return given
+
+    def row(self, raw: tuple[Any, ...]) -> dict[str, Any]:
+        pairs = zip(self.columns, raw, strict=True)
+        return {name: value if decode is None else decode(value) for (name, decode), value in pairs}
+
+
+@frozen
+class Plans:
+    """Plans by statement. Compiling costs more than running does, so a statement is best a constant with parameters."""
+
+    dialect: Dialect
+    _known: "WeakKeyDictionary[Executable, Plan]" = field(factory=WeakKeyDictionary)
+
+    def of(self, statement: Executable) -> Plan:
+        plan = self._known.get(statement)
+        if plan is None:
+            plan = self._known[statement] = self._made(statement)
+        return plan
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _made(self, statement: Any) -> Plan:
+        compiled: SQLCompiler = statement.compile(dialect=self.dialect)
+        if compiled.post_compile_params:  # a list of values within the statement: all of it is known by now
+            compiled = statement.compile(dialect=self.dialect, compile_kwargs={"render_postcompile": True})
+        asked = {name for bind, name in compiled.bind_names.items() if bind.required}
+        kinds = {name: bind.type for bind, name in compiled.bind_names.items() if not bind.expanding}
+        encoders = {name: kind.dialect_impl(self.dialect).bind_processor(self.dialect) for name, kind in kinds.items()}
+        return Plan(
+            sql=str(compiled),
+            fixed={name: value for name, value in compiled.params.items() if name not in asked},
+            encoders=tuple((name, encode) for name, encode in encoders.items() if encode),
+            columns=tuple((name, self._decoder(column.type)) for name, column in _columns(statement)),
+        )
+
+    def _decoder(self, kind: Any) -> Processor | None:
+        decoder: Processor | None = kind.dialect_impl(self.dialect).result_processor(self.dialect, None)
+        return decoder
+
+
+def _columns(statement: Any) -> list[tuple[str, Any]]:
+    return list(statement.exported_columns.items()) if hasattr(statement, "exported_columns") else []

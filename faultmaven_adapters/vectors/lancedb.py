@@ -1,0 +1,308 @@
+"""Passages in LanceDB: vectors and full text in one table per collection, in a directory or a bucket.
+
+Read once and kept in mind: a connection sees other processes' writes only with a ``read_consistency_interval``; each
+write makes a version, whose files stay until :meth:`LanceVectorProvider.tidy` cleans them up; rows not yet in an index
+are found all the same, only slower.
+"""
+
+import asyncio
+import importlib
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, Unavailable
+from faultmaven_domain.knowledge import IndexMismatch, Passage, PassageHit, Scope
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from lancedb import AsyncConnection
+    from lancedb.table import AsyncTable
+
+log = logging.getLogger(__name__)
+
+#: Below this many vectors a scan of all of them is fast enough, and exact.
+INDEXED_FROM = 20_000
+#: Upkeep is due at this many rows outside the full-text index, or pieces of table.
+MOST_UNINDEXED, MOST_FRAGMENTS = 256, 64
+#: A reader may still be in a version this old.
+VERSIONS_KEPT = timedelta(minutes=10)
+#: How many times more candidates than asked for are compared exactly after the approximate index chose them.
+REFINED = 5
+#: How often a write is tried that others' writes keep coming before.
+ATTEMPTS = 6
+
+_COLUMNS = (
+    *("passage_id", "document_id", "revision", "ordinal", "owner_id", "collection", "document_type", "title"),
+    *("section", "text", "tags"),
+)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: What the vendor says, and what it means; anything else is Unavailable.
+_MEANINGS: tuple[tuple[str, type[FaultMavenError]], ...] = (
+    ("No space left on device", StorageFull),
+    ("StorageFull", StorageFull),
+    ("Disk quota exceeded", StorageFull),
+)
+
+
+@frozen
+class LanceVectorProvider:
+    """``uri`` is a directory, made when it is first written to, or ``s3://bucket/prefix``. Opened when first needed."""
+
+    uri: str | Path
+    storage_options: Mapping[str, str] = field(factory=dict)
+    indexed_from: int = INDEXED_FROM
+    versions_kept: timedelta = VERSIONS_KEPT
+    _connections: list["AsyncConnection"] = field(factory=list, init=False)
+    _tables: dict[str, "AsyncTable"] = field(factory=dict, init=False)
+    #: When this process last tidied a collection, on its running clock, and which version came of it.
+    _tidied: dict[str, tuple[float, int]] = field(factory=dict, init=False)
+
+    async def prepare(self, collection: str, *, model: str, dimension: int) -> None:
+        with _meaning():
+            table = await self._table(collection) or await self._created(collection)
+            if not any(index.columns == ["searched"] for index in await table.list_indices()):
+                await _index_text(table)
+            if dimension:
+                await _fit(table, model, dimension)
+
+    async def upsert(
+        self, collection: str, passages: Sequence[Passage], vectors: Sequence[Sequence[float]] | None
+    ) -> None:
+        if not passages:
+            return
+        with _meaning():
+            table = await self._table(collection)
+            schema = await table.schema() if table else None
+            if table is None or schema is None or (vectors is not None and "vector" not in schema.names):
+                raise Unavailable("The index is not prepared.", collection=collection)
+            merge = table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
+            rows = _rows(passages, vectors, schema)
+            await _settled(lambda: merge.execute(rows, on_bad_vectors="null"))  # or else a null counts as bad
+
+    async def search(self, collection: str, vector: Sequence[float], top_k: int, *, scope: Scope) -> list[PassageHit]:
+        with _meaning():
+            table = await self._table(collection)
+            if table is None or "vector" not in (await table.schema()).names:
+                return []
+            nearest = table.query().nearest_to(list(vector)).column("vector").distance_type("cosine")
+            query = nearest.refine_factor(REFINED).where(_within(scope)).limit(top_k)
+            rows = await query.select([*_COLUMNS, "_distance"]).to_list()
+        return [_hit(row, 1.0 - row["_distance"]) for row in rows]
+
+    async def search_text(self, collection: str, query: str, top_k: int, *, scope: Scope) -> list[PassageHit]:
+        with _meaning():
+            table = await self._table(collection)
+            if table is None:
+                return []
+            matching = table.query().nearest_to_text(_encodable(query), columns="searched")
+            rows = await matching.where(_within(scope)).limit(top_k).select([*_COLUMNS, "_score"]).to_list()
+        return [_hit(row, row["_score"]) for row in rows]
+
+    async def delete(self, collection: str, document_id: str, *, keep_revision: str | None = None) -> None:
+        kept = "" if keep_revision is None else f" AND revision <> {_quoted(keep_revision)}"
+        await self._delete(collection, f"document_id = {_quoted(document_id)}{kept}")
+
+    async def discard(self, collection: str, document_id: str, *, revision: str) -> None:
+        await self._delete(collection, f"document_id = {_quoted(document_id)} AND revision = {_quoted(revision)}")
+
+    async def drop(self, collection: str) -> None:
+        """The table itself stays: other processes hold it open."""
+        with _meaning():
+            table = await self._table(collection)
+            if table is None:
+                return
+            await _settled(lambda: table.delete("true"))
+            if "vector" in (await table.schema()).names:
+                await _settled(lambda: table.drop_columns(["vector"]))
+
+    async def tidy(self, collection: str) -> None:
+        """Two that tidy at once may be in each other's way; then the next call does what is left."""
+        with _meaning():
+            table = await self._table(collection)
+            if table is None:
+                return
+            due = await self._due(collection, table)
+        try:
+            if due:
+                await table.optimize(cleanup_older_than=self.versions_kept)
+                self._tidied[collection] = (time.monotonic(), await table.version())
+            await self._index_vectors(table)
+        except (RuntimeError, OSError, ValueError) as error:
+            log.info("upkeep of %s is put off: %s", collection, error)
+
+    async def ping(self) -> None:
+        """Raises: Unavailable."""
+        with _meaning():
+            await (await self._connection()).list_tables(limit=1)
+
+    async def close(self) -> None:
+        self._tables.clear()
+        while self._connections:
+            self._connections.pop().close()  # type: ignore[no-untyped-call]
+
+    async def _connection(self) -> "AsyncConnection":
+        if not self._connections:
+            lancedb = await asyncio.to_thread(importlib.import_module, "lancedb")
+            connection = await lancedb.connect_async(
+                str(self.uri), read_consistency_interval=timedelta(0), storage_options=dict(self.storage_options)
+            )
+            self._connections.append(connection)
+        return self._connections[0]
+
+    async def _table(self, collection: str) -> "AsyncTable | None":
+        if not _NAME.fullmatch(collection):
+            raise InvalidInput("A collection's name is letters, digits, _ and -, 64 at most.", field="collection")
+        if collection not in self._tables:
+            connection = await self._connection()
+            if collection not in (await connection.list_tables()).tables:
+                return None
+            self._tables[collection] = await connection.open_table(collection)
+        return self._tables[collection]
+
+    async def _created(self, collection: str) -> "AsyncTable":
+        table = await (await self._connection()).create_table(collection, schema=_schema(), exist_ok=True)
+        self._tables[collection] = table
+        return table
+
+    async def _delete(self, collection: str, where: str) -> None:
+        with _meaning():
+            table = await self._table(collection)
+            if table is not None and await table.count_rows(where):  # a delete of nothing would make a version too
+                await _settled(lambda: table.delete(where))
+
+    async def _due(self, collection: str, table: "AsyncTable") -> bool:
+        """Whether much lies outside the index or in small pieces, or old versions have come together since."""
+        tidied_at, version = self._tidied.setdefault(collection, (time.monotonic(), 0))
+        if time.monotonic() - tidied_at > self.versions_kept.total_seconds() and await table.version() != version:
+            return True
+        stats: Any = await table.stats()
+        return stats["fragment_stats"]["num_fragments"] >= MOST_FRAGMENTS or await _unindexed(table) >= MOST_UNINDEXED
+
+    async def _index_vectors(self, table: "AsyncTable") -> None:
+        from lancedb.index import HnswSq
+
+        indices = await table.list_indices()
+        if await _model_of(table) is None or any(index.columns == ["vector"] for index in indices):
+            return
+        if await table.count_rows("vector IS NOT NULL") >= self.indexed_from:
+            await table.create_index("vector", config=HnswSq(distance_type="cosine"))
+
+
+@contextmanager
+def _meaning() -> Iterator[None]:
+    """The vendor's errors in the domain's words."""
+    try:
+        yield
+    except (RuntimeError, OSError, ValueError) as error:
+        meaning = next((kind for words, kind in _MEANINGS if words in str(error)), Unavailable)
+        log.warning("LanceDB: %s", error)
+        raise (StorageFull() if meaning is StorageFull else meaning("The search index does not answer.")) from error
+
+
+async def _settled(write: Callable[[], Awaitable[object]]) -> None:
+    """A write, again where another process's came between."""
+    for attempt in range(ATTEMPTS):
+        try:
+            await write()
+            return
+        except RuntimeError as error:
+            if "conflict" not in str(error) or attempt == ATTEMPTS - 1:
+                raise
+        await asyncio.sleep(0.02 * 2**attempt)
+
+
+async def _fit(table: "AsyncTable", model: str, dimension: int) -> None:
+    """Give the table a column for the model's vectors, in place of another model's where that is empty."""
+    held = await _model_of(table)
+    if held == (model, dimension):
+        return
+    if held is not None:
+        if await table.count_rows("vector IS NOT NULL"):
+            raise IndexMismatch.between(held=held[0], wanted=model)
+        await _settled(lambda: table.drop_columns(["vector"]))
+    try:
+        await _settled(lambda: table.add_columns(_vector_field(model, dimension)))
+    except (RuntimeError, ValueError):
+        if await _model_of(table) != (model, dimension):  # unless another process was faster
+            raise
+
+
+async def _model_of(table: "AsyncTable") -> tuple[str, int] | None:
+    """Name and dimension of the model whose vectors the table is made for."""
+    schema = await table.schema()
+    if "vector" not in schema.names:
+        return None
+    column = schema.field("vector")
+    return (column.metadata or {}).get(b"model", b"").decode(), column.type.list_size
+
+
+async def _index_text(table: "AsyncTable") -> None:
+    """BM25 over words split as the script asks (ICU), without English endings, common words and accents."""
+    from lancedb.index import FTS
+
+    config = FTS(base_tokenizer="icu/split", stem=True, remove_stop_words=True, ascii_folding=True)
+    await _settled(lambda: table.create_index("searched", config=config))
+
+
+async def _unindexed(table: "AsyncTable") -> int:
+    """Rows that full text finds only by reading them one by one."""
+    found = [await table.index_stats(i.name) for i in await table.list_indices() if i.columns == ["searched"]]
+    return sum(stats.num_unindexed_rows for stats in found if stats is not None)
+
+
+def _schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {"ordinal": pa.int32(), "tags": pa.list_(pa.string())}
+    return pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in (*_COLUMNS, "searched")])
+
+
+def _vector_field(model: str, dimension: int) -> "pa.Field":
+    import pyarrow as pa
+
+    return pa.field("vector", pa.list_(pa.float32(), dimension), metadata={"model": model})
+
+
+def _rows(passages: Sequence[Passage], vectors: Sequence[Sequence[float]] | None, schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+
+    columns: dict[str, list[Any]] = {name: [getattr(passage, name) for passage in passages] for name in _COLUMNS}
+    columns["searched"] = [passage.searched_text for passage in passages]
+    if "vector" in schema.names:
+        columns["vector"] = [None] * len(passages) if vectors is None else list(vectors)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _hit(row: dict[str, Any], score: float) -> PassageHit:
+    values = {name: row[name] for name in _COLUMNS}
+    return PassageHit(passage=Passage(**{**values, "tags": tuple(row["tags"])}), score=score)
+
+
+def _within(scope: Scope) -> str:
+    """The scope as an SQL condition."""
+    terms = [f"(owner_id IS NULL OR owner_id = {_quoted(scope.owner_id)})"]
+    if scope.collection is not None:
+        terms.append(f"collection = {_quoted(scope.collection)}")
+    if scope.document_type is not None:
+        terms.append(f"document_type = {_quoted(scope.document_type)}")
+    if scope.tags:
+        terms.append(f"array_has_all(tags, [{', '.join(map(_quoted, scope.tags))}])")
+    return " AND ".join(terms)
+
+
+def _quoted(text: str) -> str:
+    """A string literal of SQL: the quote is doubled, and nothing else has a meaning in it."""
+    return "'" + _encodable(text).replace("'", "''") + "'"
+
+
+def _encodable(text: str) -> str:
+    """Without the halves of characters that JSON can carry and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,56 @@
+"""The knowledge room: documents, and finding the passage of them that helps."""
+
+from .errors import CollectionNotFound, DocumentNotFound, IndexMismatch
+from .events import DocumentDeleted, EmbeddingRequested
+from .models import (
+    Added,
+    Collection,
+    Document,
+    DocumentStatus,
+    DocumentText,
+    Passage,
+    PassageHit,
+    Scope,
+    SearchHit,
+    SearchMode,
+    SearchResult,
+    Section,
+)
+from .ports import (
+    CollectionRepository,
+    ContentRepository,
+    DocumentRepository,
+    EmbeddingModel,
+    KnowledgeTransactions,
+    KnowledgeUnitOfWork,
+    VectorProvider,
+)
+from .service import KnowledgeService
+
+__all__ = [
+    "Added",
+    "Collection",
+    "CollectionNotFound",
+    "CollectionRepository",
+    "ContentRepository",
+    "Document",
+    "DocumentDeleted",
+    "DocumentNotFound",
+    "DocumentRepository",
+    "DocumentStatus",
+    "DocumentText",
+    "EmbeddingModel",
+    "EmbeddingRequested",
+    "IndexMismatch",
+    "KnowledgeService",
+    "KnowledgeTransactions",
+    "KnowledgeUnitOfWork",
+    "Passage",
+    "PassageHit",
+    "Scope",
+    "SearchHit",
+    "SearchMode",
+    "SearchResult",
+    "Section",
+    "VectorProvider",
+]

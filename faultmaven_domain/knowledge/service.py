@@ -1,0 +1,452 @@
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+from attrs import evolve, frozen
+
+from ..kernel.cache import Cache
+from ..kernel.clock import Clock
+from ..kernel.errors import AlreadyExists, Conflict, InvalidInput
+from ..kernel.extraction import Offload, TextExtractor
+from ..kernel.files import FileProvider, StoredFile
+from ..kernel.ids import IdSource
+from ..kernel.job_desk import JobDesk
+from ..kernel.paging import Page, check_paging
+from ..kernel.principal import Principal
+from .chunking import is_markdown, sections, title_of
+from .errors import CollectionNotFound, DocumentNotFound
+from .events import DocumentDeleted, EmbeddingRequested
+from .indexing import INDEX, Indexing
+from .models import (
+    DEFAULT_COLLECTION,
+    LARGEST_SEARCH,
+    Added,
+    Collection,
+    Document,
+    DocumentStatus,
+    DocumentText,
+    Scope,
+    SearchMode,
+    SearchResult,
+    Section,
+    checked_content,
+    checked_document_title,
+    checked_metadata,
+    checked_name,
+    checked_query,
+    checked_tags,
+    storable,
+)
+from .ports import EmbeddingModel, KnowledgeTransactions, KnowledgeUnitOfWork, VectorProvider
+from .searching import Searching
+
+#: Where this room's files lie in the store.
+PREFIX = "knowledge/"
+ORPHANED_AFTER = timedelta(hours=24)
+#: A longer text stays with its document's row and does not travel with the job.
+LONGEST_PAYLOAD = 50_000
+REINDEXED_AT_ONCE = 100
+
+
+@frozen
+class KnowledgeService:
+    """A document is the caller's own, or global: seen by all and changed by admins. Another's is not found."""
+
+    transactions: KnowledgeTransactions
+    vectors: VectorProvider
+    embeddings: EmbeddingModel
+    files: FileProvider
+    extractor: TextExtractor
+    offload: Offload
+    cache: Cache
+    clock: Clock
+    ids: IdSource
+
+    # --- documents
+
+    async def add(
+        self,
+        *,
+        principal: Principal,
+        title: str,
+        content: str,
+        document_type: str = "other",
+        tags: tuple[str, ...] = (),
+        collection: str = DEFAULT_COLLECTION,
+        metadata: dict[str, object] | None = None,
+        source: str | None = None,
+        global_: bool = False,
+    ) -> Added:
+        """Keep a text and ask for it to be indexed; one from a known source takes the place of what that gave before.
+
+        Raises: InvalidInput; TooLarge; Forbidden for a global one by anyone but an admin.
+        """
+        content = checked_content(content)
+        wanted = self._document(principal, title, document_type, tags, collection, metadata, source, global_)
+        wanted = evolve(wanted, sha256=sha256(content.encode()).hexdigest())
+        return await self._add(principal, wanted, content=content, title_given=True)
+
+    async def add_file(
+        self,
+        *,
+        principal: Principal,
+        filename: str,
+        stored: StoredFile,
+        media_type: str = "application/octet-stream",
+        title: str | None = None,
+        document_type: str = "other",
+        tags: tuple[str, ...] = (),
+        collection: str = DEFAULT_COLLECTION,
+        metadata: dict[str, object] | None = None,
+        source: str | None = None,
+        global_: bool = False,
+    ) -> Added:
+        """Keep a stored file and ask for it to be read and indexed. Without a title it has the one it gives itself.
+
+        Raises: InvalidInput; Forbidden. The file itself is then an orphan, swept later.
+        """
+        name = storable(filename.replace("\\", "/").rsplit("/", 1)[-1]).strip()
+        if not name or len(name.encode()) > 255:
+            raise InvalidInput("The file needs a name of 1 to 255 bytes.", field="file")
+        if stored.size == 0:
+            raise InvalidInput("The file is empty.", field="file")
+        given = title is not None and bool(title.strip())
+        known = title if given and title else title_of("", filename=name) or name
+        wanted = self._document(principal, known, document_type, tags, collection, metadata, source, global_)
+        wanted = evolve(wanted, sha256=stored.sha256, filename=name, file_key=stored.key)
+        return await self._add(principal, wanted, content=None, title_given=given)
+
+    async def get(self, *, principal: Principal, document_id: str) -> DocumentText:
+        """With its text, empty while that is still being read. Raises: DocumentNotFound."""
+        async with self.transactions.view() as unit:
+            document = await self._seen(unit, principal, document_id)
+            return DocumentText(document=document, content=await unit.contents.get(document_id) or "")
+
+    async def sections(self, *, principal: Principal, document_id: str) -> tuple[Section, ...]:
+        """The document by its headings; none while it is still being read. Raises: DocumentNotFound."""
+        found = await self.get(principal=principal, document_id=document_id)
+        markdown = is_markdown(found.document.filename)
+        return await self.offload.run(_sections, found.content, found.document.title, markdown)
+
+    async def list(
+        self,
+        *,
+        principal: Principal,
+        scope: Literal["own", "global"] = "own",
+        document_type: str | None = None,
+        collection: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page[Document]:
+        """Newest first. Raises: InvalidInput."""
+        check_paging(limit, offset)
+        if scope not in ("own", "global"):
+            raise InvalidInput("scope is own or global.", field="scope")
+        owner = principal.user_id if scope == "own" else None
+        async with self.transactions.view() as unit:
+            documents = unit.documents
+            total = await documents.count(owner, document_type=document_type, collection=collection)
+            items = await documents.of_owner(
+                owner, document_type=document_type, collection=collection, limit=limit, offset=offset
+            )
+        return Page(items=tuple(items), total=total, limit=limit, offset=offset)
+
+    async def update(
+        self,
+        *,
+        principal: Principal,
+        document_id: str,
+        title: str | None = None,
+        tags: tuple[str, ...] | None = None,
+        document_type: str | None = None,
+        metadata: dict[str, object] | None = None,
+        content: str | None = None,
+    ) -> Document:
+        """Change what is given; what a search goes by is indexed anew. A new text takes the place of a file.
+
+        Raises: DocumentNotFound; Forbidden; InvalidInput; TooLarge.
+        """
+        changes: dict[str, Any] = {}
+        if title is not None:
+            changes["title"] = checked_document_title(title)
+        if tags is not None:
+            changes["tags"] = checked_tags(tags)
+        if document_type is not None:
+            changes["document_type"] = checked_name(document_type, what="document_type")
+        if content is not None:
+            content = checked_content(content)
+            changes["sha256"] = sha256(content.encode()).hexdigest()
+        async with self.transactions.begin() as unit:
+            document = await self._changeable(unit, principal, document_id)
+            changed = evolve(document, **changes)
+            anew = changed != document
+            if content is not None and changed.sha256 != document.sha256:
+                changed = evolve(changed, filename=None, file_key=None, notes=())
+                await unit.contents.set(document_id, content)
+            if metadata is not None:
+                changed = evolve(changed, metadata=checked_metadata(metadata))
+            changed = evolve(changed, updated_at=self.clock.now())
+            if anew:
+                changed = await self._ask(unit, changed, by=principal.user_id, title_given=True, tags_given=True)
+            else:
+                await unit.documents.save(changed)
+        if anew:
+            await self._search().changed()
+        if document.file_key and changed.file_key is None:
+            await self.files.delete(document.file_key)
+        return changed
+
+    async def delete(self, *, principal: Principal, document_id: str) -> None:
+        """No search finds it from now on; passages and file go soon. Raises: DocumentNotFound; Forbidden."""
+        async with self.transactions.begin() as unit:
+            document = await self._changeable(unit, principal, document_id)
+            await unit.documents.delete(document_id)
+            await unit.contents.delete(document_id)
+            message = DocumentDeleted(job_id=self.ids.job(), document_id=document_id, file_key=document.file_key)
+            await self._desk().ask(unit, message, owner_id=principal.user_id, subject_id=document_id)
+        await self._search().changed()
+
+    # --- collections
+
+    async def collections(self, *, principal: Principal) -> tuple[Collection, ...]:
+        """By name, with the number of documents the caller sees in each."""
+        async with self.transactions.view() as unit:
+            return tuple(await unit.collections.list(principal.user_id))
+
+    async def add_collection(self, *, principal: Principal, name: str) -> Collection:
+        """Raises: InvalidInput; AlreadyExists."""
+        name = checked_name(name, what="name")
+        async with self.transactions.begin() as unit:
+            if await self._collection(unit, principal, name) or not await unit.collections.add(principal.user_id, name):
+                raise AlreadyExists(f"There is a collection {name} already.", field="name")
+        return Collection(name=name, document_count=0)
+
+    async def delete_collection(self, *, principal: Principal, name: str) -> None:
+        """Raises: CollectionNotFound; Conflict while there are documents in it."""
+        async with self.transactions.begin() as unit:
+            found = await self._collection(unit, principal, name)
+            if found is None:
+                raise CollectionNotFound(name=name)
+            if found.document_count:
+                raise Conflict("There are documents in the collection; move or delete them first.", name=name)
+            await unit.collections.delete(principal.user_id, name)
+
+    # --- search
+
+    async def search(
+        self,
+        *,
+        principal: Principal,
+        query: str,
+        limit: int = 10,
+        mode: SearchMode = SearchMode.HYBRID,
+        collection: str | None = None,
+        document_type: str | None = None,
+        tags: tuple[str, ...] = (),
+    ) -> SearchResult:
+        """The caller's own and global documents that answer best, each with its best passage; perhaps none.
+
+        Documents carry all of ``tags``. Raises: InvalidInput; Unavailable.
+        """
+        query = checked_query(query)
+        if not 1 <= limit <= LARGEST_SEARCH:
+            raise InvalidInput(f"limit is a number from 1 to {LARGEST_SEARCH}.", field="limit")
+        scope = Scope(
+            owner_id=principal.user_id, collection=collection, document_type=document_type, tags=checked_tags(tags)
+        )
+        return await self._search().run(query, mode, scope, limit)
+
+    # --- the worker's
+
+    async def start(self, *, rebuild: bool = False) -> int:
+        """Make the index ready and ask for what the present model has not embedded; ``rebuild`` begins it anew.
+
+        Gives how many documents wait. Raises: IndexMismatch; Unavailable.
+        """
+        if rebuild:
+            await self.vectors.drop(INDEX)
+        await self.vectors.prepare(INDEX, model=self.embeddings.name, dimension=self.embeddings.dimension)
+        return await self.reindex(only_missing=not rebuild)
+
+    async def index(self, *, request: EmbeddingRequested) -> None:
+        """Make a document found; the same request again does no harm, and one overtaken by a newer does nothing.
+
+        Raises: UnreadableFile; IndexMismatch; Unavailable; each once the document says so.
+        """
+        desk = self._desk()
+        await Indexing(
+            self.transactions, self.vectors, self.embeddings, self.files, self.extractor, self.offload, desk
+        ).run(request)
+        await self._search().changed()
+        await self.vectors.tidy(INDEX)
+
+    async def forget(self, *, request: DocumentDeleted) -> None:
+        """Let go of a deleted document's passages and file."""
+        await self.vectors.delete(INDEX, request.document_id)
+        if request.file_key is not None:
+            await self.files.delete(request.file_key)
+
+    async def reindex(self, *, principal: Principal | None = None, only_missing: bool = True) -> int:
+        """Ask for documents to be indexed again: those the present model has not embedded, or all; gives how many.
+
+        ``principal`` None is the server itself. Raises: Forbidden for anyone but an admin.
+        """
+        if principal is not None:
+            principal.require_admin()
+        if only_missing and not self.embeddings.dimension:
+            return 0
+        # Asked for, a document is no longer ready, so the next question gives others. All are: those that another
+        # model embedded, and those that any did.
+        models = (self.embeddings.name,) if only_missing else (self.embeddings.name, None)
+        asked = 0
+        for model in models:
+            while True:
+                async with self.transactions.begin() as unit:
+                    some = await unit.documents.not_embedded_with(model, limit=REINDEXED_AT_ONCE)
+                    for document in some:
+                        await self._ask(unit, document, by=document.owner_id, title_given=True, tags_given=True)
+                if not some:
+                    break
+                asked += len(some)
+        return asked
+
+    async def orphans(self, *, older_than: timedelta = ORPHANED_AFTER) -> tuple[str, ...]:
+        """Keys of files no document refers to, last written longer ago than that."""
+        old = await self.files.keys(PREFIX, older_than=self.clock.now() - older_than)
+        async with self.transactions.view() as unit:
+            used = await unit.documents.file_keys()
+        return tuple(key for key in old if key not in used)
+
+    async def sweep(self, *, older_than: timedelta = ORPHANED_AFTER) -> int:
+        """Delete orphaned files and tidy the index; gives how many files."""
+        orphans = await self.orphans(older_than=older_than)
+        for key in orphans:
+            await self.files.delete(key)
+        await self.vectors.tidy(INDEX)
+        return len(orphans)
+
+    # --- how
+
+    def _document(
+        self,
+        principal: Principal,
+        title: str,
+        document_type: str,
+        tags: tuple[str, ...],
+        collection: str,
+        metadata: dict[str, object] | None,
+        source: str | None,
+        global_: bool,
+    ) -> Document:
+        if global_:
+            principal.require_admin()
+        now = self.clock.now()
+        return Document(
+            document_id=self.ids.new("doc"),
+            owner_id=None if global_ else principal.user_id,
+            title=checked_document_title(title),
+            document_type=checked_name(document_type, what="document_type"),
+            status=DocumentStatus.PROCESSING,
+            job_id="",
+            created_at=now,
+            updated_at=now,
+            collection=checked_name(collection, what="collection"),
+            tags=checked_tags(tags),
+            metadata=checked_metadata(metadata or {}),
+            source=storable(source) if source is not None else None,
+        )
+
+    async def _add(self, principal: Principal, wanted: Document, *, content: str | None, title_given: bool) -> Added:
+        old_file: str | None = None
+        async with self.transactions.begin() as unit:
+            known = await unit.documents.by_source(wanted.owner_id, wanted.source) if wanted.source else None
+            if known is not None and _same(known, wanted, title_given):
+                old_file = wanted.file_key
+                added = Added(document=known, unchanged=True)
+            else:
+                if known is not None:
+                    old_file = known.file_key
+                    wanted = evolve(
+                        wanted, document_id=known.document_id, created_at=known.created_at, revision=known.revision,
+                        embedded_with=known.embedded_with, passage_count=known.passage_count,
+                    )  # fmt: skip
+                if content is None:
+                    await unit.contents.delete(wanted.document_id)
+                else:
+                    await unit.contents.set(wanted.document_id, content)
+                asked = await self._ask(
+                    unit,
+                    wanted,
+                    by=principal.user_id,
+                    content=content or "",
+                    title_given=title_given,
+                    tags_given=bool(wanted.tags),
+                )
+                added = Added(document=asked)
+        if not added.unchanged:
+            await self._search().changed()
+        if old_file is not None and old_file != added.document.file_key:
+            await self.files.delete(old_file)
+        return added
+
+    async def _ask(
+        self,
+        unit: KnowledgeUnitOfWork,
+        document: Document,
+        *,
+        by: str | None,
+        content: str = "",
+        title_given: bool,
+        tags_given: bool,
+    ) -> Document:
+        """Write the document as one that waits, and the job it waits for."""
+        document = evolve(document, job_id=self.ids.job(), status=DocumentStatus.PROCESSING, error=None)
+        metadata: dict[str, object] = {"title_given": title_given, "tags_given": tags_given}
+        if document.file_key is not None:
+            metadata |= {"file_key": document.file_key, "filename": document.filename}
+        message = EmbeddingRequested(
+            job_id=document.job_id,
+            document_id=document.document_id,
+            content=content if len(content) <= LONGEST_PAYLOAD else "",
+            metadata=metadata,
+        )
+        await unit.documents.save(document)
+        await self._desk().ask(unit, message, owner_id=by, subject_id=document.document_id)
+        return document
+
+    async def _seen(self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str) -> Document:
+        document = await unit.documents.get(document_id)
+        if document is None or not document.visible_to(principal.user_id):
+            raise DocumentNotFound(document_id=document_id)
+        return document
+
+    async def _changeable(self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str) -> Document:
+        document = await self._seen(unit, principal, document_id)
+        if document.owner_id is None:
+            principal.require_admin()
+        return document
+
+    async def _collection(self, unit: KnowledgeUnitOfWork, principal: Principal, name: str) -> Collection | None:
+        return next((c for c in await unit.collections.list(principal.user_id) if c.name == name), None)
+
+    def _search(self) -> Searching:
+        return Searching(self.transactions, self.vectors, self.embeddings, self.cache, self.ids)
+
+    def _desk(self) -> JobDesk:
+        return JobDesk(self.transactions, self.clock)
+
+
+def _same(known: Document, wanted: Document, title_given: bool) -> bool:
+    """Whether adding it again would change nothing."""
+    return (
+        known.status is not DocumentStatus.FAILED
+        and known.sha256 == wanted.sha256
+        and (not title_given or known.title == wanted.title)
+        and (not wanted.tags or known.tags == wanted.tags)
+        and (known.document_type, known.collection) == (wanted.document_type, wanted.collection)
+    )
+
+
+def _sections(text: str, title: str, markdown: bool) -> tuple[Section, ...]:
+    """In another process, so without keywords."""
+    return sections(text, title=title, markdown=markdown)

@@ -1,0 +1,90 @@
+"""The ASGI application over everything that is open."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from attrs import evolve
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import Receive, Scope, Send
+
+from faultmaven_adapters.library import FaultMaven
+
+from . import docs
+from .addresses import Addresses
+from .endpoint import Endpoint
+from .errors import not_routed
+from .health import Probe
+from .limits import Limits, rates_of
+from .middleware import Failures, Framed, Origins, PlainPaths
+from .openapi import document
+from .operation import Operation
+from .routes import MODULES, meta
+from .wire import DIALECTS, V1, Dialect
+
+#: What belongs to the server and to no module is at its root.
+ROOT = evolve(V1, prefix="")
+OPERATIONS = tuple(operation for module in MODULES for operation in module.OPERATIONS)
+#: Everything that is served: each dialect with its operations.
+SURFACE: tuple[tuple[Dialect, Sequence[Operation]], ...] = (
+    (ROOT, meta.ROOT_OPERATIONS),
+    *((dialect, OPERATIONS) for dialect in DIALECTS),
+)
+
+
+def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette:
+    """The whole HTTP face, and ``beside`` it routes that are no part of it. ``fm`` stays its opener's to close.
+
+    Raises: Misconfigured.
+    """
+    addresses = Addresses.of(fm.settings)
+    limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
+    probe = Probe(fm.health, fm.modules)
+
+    def routed(operations: Iterable[Operation], dialect: Dialect) -> list[BaseRoute]:
+        by_path: dict[str, dict[str, Endpoint]] = {}
+        for operation in operations:
+            endpoint = Endpoint(operation=operation, dialect=dialect, fm=fm, addresses=addresses, limits=limits)
+            by_path.setdefault(operation.path, {})[operation.method] = endpoint
+        return [Route(path, _ByMethod(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await probe.close()
+
+    app = Starlette(
+        routes=[
+            *routed(meta.ROOT_OPERATIONS, ROOT),
+            *docs.routes(lambda: document(SURFACE)),
+            *(
+                Mount(dialect.prefix, app=Router(routed(OPERATIONS, dialect), redirect_slashes=False))
+                for dialect in DIALECTS
+            ),
+            *beside,
+        ],
+        middleware=[
+            Middleware(Framed, ids=fm.ids),
+            Middleware(Origins, origins=fm.settings.cors_origins),
+            Middleware(Failures),
+            Middleware(PlainPaths),
+        ],
+        exception_handlers={HTTPException: not_routed},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.probe = probe
+    return app
+
+
+class _ByMethod:
+    """One address with all its methods, so that a 405 names them all."""
+
+    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+        self.endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        await self.endpoints[method](scope, receive, send)

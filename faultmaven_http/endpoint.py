@@ -1,0 +1,154 @@
+"""One operation under one mount: who asks, may they, what do they ask, and the answer in the mount's dialect."""
+
+from typing import Any
+
+from attrs import Factory, field, frozen
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from faultmaven_adapters.library import FaultMaven
+from faultmaven_domain.auth import InvalidToken
+from faultmaven_domain.kernel.errors import FaultMavenError, NotFound, Unauthenticated
+from faultmaven_domain.kernel.limits import Allowance
+from faultmaven_domain.kernel.principal import Principal
+
+from .addresses import Addresses
+from .errors import refused
+from .files import file_response
+from .incoming import FORM_FIELDS, LARGEST_JSON, Incoming, content_type, form_body, json_body
+from .limits import Limits, headers_of
+from .operation import Call, Operation, Reply
+from .wire import Dialect, spelled_out, structured
+from .wire.evidence import EvidenceFile
+from .wire.plain import is_text
+
+LONGEST_ID = 200
+LONGEST_TOKEN = 8_192
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """An ASGI application for one operation."""
+
+    operation: Operation
+    dialect: Dialect
+    fm: FaultMaven
+    addresses: Addresses
+    limits: Limits
+    _hints: dict[str, Any] = field(init=False, default=Factory(lambda self: self.operation.hints, takes_self=True))
+    _json: type | None = field(init=False, default=Factory(lambda self: self.operation.json, takes_self=True))
+    _form: type | None = field(init=False, default=Factory(lambda self: self.operation.form, takes_self=True))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        incoming = Incoming(scope, receive, limit=self._limit())
+        request = Request(scope, incoming)
+        allowance: list[Allowance] = []
+        try:
+            response = await self._answered(request, incoming, allowance)
+        except FaultMavenError as error:
+            response = refused(error, self.dialect)
+        finally:
+            await request.close()
+        for each in allowance:
+            response.headers.update(headers_of(each))
+        if incoming.is_small:
+            await incoming.drain()
+        if incoming.ended:
+            await response(scope, receive, send)
+        else:
+            await _sent_early(response, incoming, scope, receive, send)
+
+    async def _answered(self, request: Request, incoming: Incoming, allowance: list[Allowance]) -> Response:
+        """Raises: FaultMavenError. Puts what the limiter said into ``allowance``, also when it raises."""
+        principal, refusal = await self._principal(request)
+        caller = f"user:{principal.user_id}" if principal else f"address:{self.addresses.caller(request)}"
+        if (taken := await self.limits.take(self.operation.group, caller)) is not None:
+            allowance.append(taken)
+            self.limits.check(taken)
+        if refusal is not None:
+            raise refusal
+        arguments: dict[str, Any] = {name: _id(request, name) for name in self.operation.path_names}
+        if self.operation.reads_principal:
+            arguments["principal"] = principal
+        if self.operation.query is not None:
+            arguments["query"] = spelled_out(_query(request), self.operation.query)
+        if "body" in self._hints:
+            arguments["body"] = await self._body(request, incoming)
+        base = self.addresses.base(request) + self.dialect.prefix
+        reply = await self.operation.handler(Call(fm=self.fm, request=request, base=base), **arguments)
+        return reply if isinstance(reply, Response) else await self._written(request, reply)
+
+    async def _principal(self, request: Request) -> tuple[Principal | None, FaultMavenError | None]:
+        """Who asks, from the token alone; or why nobody does, which is said once the request was counted."""
+        if not self.operation.reads_principal:
+            return None, None
+        header = request.headers.get("authorization")
+        if header is None:
+            return None, Unauthenticated() if self.operation.needs_principal else None
+        scheme, _, token = header.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+            return None, InvalidToken()
+        try:
+            return await self.fm.auth.authenticate(token=token), None
+        except FaultMavenError as error:
+            return None, error
+
+    async def _body(self, request: Request, incoming: Incoming) -> object:
+        if self._form is not None and (self._json is None or content_type(request) == "multipart/form-data"):
+            fields = await form_body(request, incoming, largest_file=self.fm.settings.max_upload_bytes)
+            return spelled_out(fields, self._form)
+        value = await json_body(request)
+        return structured(value, self._json) if self._json is not None else value
+
+    async def _written(self, request: Request, reply: Reply) -> Response:
+        value = reply.value
+        if isinstance(value, EvidenceFile) and not self.dialect.evidence_is_its_record and not _wants_json(request):
+            record = value.record
+            return await file_response(
+                value.content(), filename=record.filename, media_type=record.file_type, size=record.file_size
+            )
+        if reply.status == 204:
+            return Response(status_code=204, headers=dict(reply.headers))
+        return JSONResponse(self.dialect.written(value), reply.status, dict(reply.headers))
+
+    def _limit(self) -> int:
+        if self._form is not None:
+            return self.fm.settings.max_upload_bytes + FORM_FIELDS
+        return self.fm.settings.max_upload_bytes if self.operation.large else LARGEST_JSON
+
+
+async def _sent_early(response: Response, incoming: Incoming, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer someone who is still sending: the answer first, its end when they are done."""
+    held = {}
+
+    async def hold_the_end(message: Any) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            held["end"] = {"type": "http.response.body", "body": b"", "more_body": False}
+            message = {**message, "more_body": True}
+        await send(message)
+
+    response.headers["Connection"] = "close"
+    await response(scope, receive, hold_the_end)
+    await incoming.drain()
+    if "end" in held:
+        await send(held["end"])
+
+
+def _id(request: Request, name: str) -> str:
+    """Raises: NotFound for what no id of ours looks like."""
+    value = str(request.path_params[name])
+    if len(value) > LONGEST_ID or not is_text(value):
+        raise NotFound
+    return value
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The last of each name; an empty one counts as absent."""
+    return {name: value for name, value in request.query_params.multi_items() if value != ""}
+
+
+def _wants_json(request: Request) -> bool:
+    """Whether JSON is the first thing the caller asks for."""
+    return request.headers.get("accept", "").split(",")[0].partition(";")[0].strip().lower() == "application/json"

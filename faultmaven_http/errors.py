@@ -1,0 +1,109 @@
+"""The one table from the domain's errors to statuses, and the one shape every error has."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from faultmaven_domain.case import CaseClosed
+from faultmaven_domain.kernel.errors import (
+    Conflict,
+    FaultMavenError,
+    Forbidden,
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    RateLimited,
+    StorageFull,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedFile,
+)
+
+from .wire import Dialect, ErrorOut
+
+#: Seconds after which it is worth asking again, where nobody knows better.
+TRY_AGAIN = 5
+_STATUS: dict[type[FaultMavenError], int] = {
+    TooLarge: 413,
+    UnsupportedFile: 415,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    RateLimited: 429,
+    Unavailable: 503,
+    StorageFull: 507,
+    Misconfigured: 503,
+    FaultMavenError: 500,
+}
+_ROUTER = {
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
+}
+
+
+class ErrorResponse(Response):
+    """An error in its one shape."""
+
+    media_type = "application/json"
+
+    def __init__(self, status: int, body: ErrorOut, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(json.dumps(body, default=str, ensure_ascii=False).encode(), status, headers)
+
+
+def status_of(error: FaultMavenError, dialect: Dialect) -> int:
+    for kind in type(error).__mro__:
+        if kind is InvalidInput:
+            return dialect.invalid_status
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return 500
+
+
+def refused(error: FaultMavenError, dialect: Dialect) -> ErrorResponse:
+    """The answer to a request the domain refused."""
+    headers: dict[str, str] = {}
+    retry_after: int | None = None
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RateLimited):
+        retry_after = error.retry_after
+    elif isinstance(error, Unavailable) and not isinstance(error, StorageFull):
+        retry_after = TRY_AGAIN
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    if isinstance(error, Conflict) and not isinstance(error, CaseClosed):  # callers tell a closed case by its absence
+        headers["X-Error-Code"] = error.code
+        for name in ("expected_version", "actual_version"):
+            if name in error.details:
+                headers[f"X-{name.replace('_', '-').title()}"] = str(error.details[name])
+    body = error_body(error.code, error.message, error.details, retry_after)
+    return ErrorResponse(status_of(error, dialect), body, headers)
+
+
+def error_body(
+    code: str, message: str, details: Mapping[str, Any] | None = None, retry_after: int | None = None
+) -> ErrorOut:
+    body = ErrorOut(error={"code": code, "message": message, "details": dict(details or {})}, detail=message)
+    if retry_after is not None:
+        body["retry_after"] = retry_after
+    return body
+
+
+async def not_routed(_: Request, error: Exception) -> Response:
+    """What the router itself refuses: unknown addresses and methods."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code, message = _ROUTER.get(error.status_code, ("ERROR", str(error.detail)))
+    return ErrorResponse(error.status_code, error_body(code, message), error.headers)
+
+
+def broken(request_id: str) -> ErrorResponse:
+    """Our own fault: nothing of it but the id under which the log tells more."""
+    message = "Something went wrong on the server; its log says more under the request id."
+    return ErrorResponse(500, error_body("INTERNAL_ERROR", message, {"request_id": request_id}))

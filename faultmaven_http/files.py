@@ -1,0 +1,77 @@
+"""Files in and out: an upload's way into the store, and a download nobody's browser will run."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from urllib.parse import quote
+
+from starlette.responses import Response, StreamingResponse
+
+from faultmaven_adapters.library import FaultMaven
+from faultmaven_domain.kernel.errors import FaultMavenError
+from faultmaven_domain.kernel.files import StoredFile
+
+from .wire import Upload
+
+PIECE = 256 * 1024
+ANY_BYTES = "application/octet-stream"
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,127}")
+
+
+@asynccontextmanager
+async def stored(fm: FaultMaven, upload: Upload, *, prefix: str) -> AsyncIterator[StoredFile]:
+    """Put an upload into the store, for a use-case to take it over; what it refuses for good is deleted again.
+
+    Raises: StorageFull; Unavailable.
+    """
+    digest, size = sha256(), 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal size
+        while piece := await upload.file.read(PIECE):
+            digest.update(piece)
+            size += len(piece)
+            yield piece
+
+    key = f"{prefix}{fm.ids.new('file')}"
+    await fm.files.upload(key, pieces(), media_type_of(upload.media_type))
+    try:
+        yield StoredFile(key=key, size=size, sha256=digest.hexdigest())
+    except FaultMavenError as error:
+        if error.final:  # after any other it may have been taken over; the sweep will tell
+            await fm.files.delete(key)
+        raise
+
+
+async def file_response(
+    content: AsyncIterator[bytes], *, filename: str, media_type: str, size: int | None = None
+) -> Response:
+    """Bytes to be saved, never shown: whoever uploaded them chose name and type. Raises: FileMissing."""
+    first = await anext(content, b"")  # before the answer begins, so that a missing file is a 404
+    headers = {
+        "Content-Disposition": attachment(filename),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "private, no-store",
+    }
+    if size is not None:
+        headers["Content-Length"] = str(size)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in content:
+            yield piece
+
+    return StreamingResponse(pieces(), headers=headers, media_type=media_type_of(media_type))
+
+
+def media_type_of(claimed: str) -> str:
+    """A media type without parameters; what does not look like one is just bytes."""
+    claimed = claimed.partition(";")[0].strip().lower()
+    return claimed if _MEDIA_TYPE.fullmatch(claimed) else ANY_BYTES
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition (RFC 6266) with a plain name for old clients and the whole one for the rest."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%/' else "_" for c in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

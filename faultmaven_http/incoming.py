@@ -1,0 +1,125 @@
+"""Request bodies: counted while they arrive, so that nothing larger than allowed is ever held."""
+
+import asyncio
+import errno
+import re
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from faultmaven_domain.kernel.errors import InvalidInput, StorageFull, TooLarge, UnsupportedFile
+
+from .wire import parsed
+
+LARGEST_JSON = 2 * 1024 * 1024
+#: What a form may hold beside its file.
+FORM_FIELDS = 1024 * 1024
+DRAINED_FOR = 10.0
+SMALL = 64 * 1024
+#: What may follow the end of a form, in bytes.
+LONGEST_END = 256
+_BOUNDARY = re.compile(r";\s*boundary=(?:\"([^\"]+)\"|([^\s;,]+))", re.IGNORECASE)
+
+
+class Incoming:
+    """A request's body as a ``receive`` that ends with TooLarge once more than ``limit`` bytes came."""
+
+    def __init__(self, scope: Scope, receive: Receive, *, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._size = 0
+        self._expects = b"expect" in dict(scope["headers"])
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        self._declared = int(declared) if declared.isdigit() else 0
+        self._chunked = b"transfer-encoding" in dict(scope["headers"])
+        self._ended = not self._declared and not self._chunked
+        self._mark, self._tail = b"", b""
+
+    def expect(self, mark: bytes) -> None:
+        """Refuse a body that does not end with this, give or take a line: it was cut short."""
+        self._mark = mark
+
+    async def __call__(self) -> Message:
+        """Raises: TooLarge, before the first byte where the length was told; InvalidInput for what was cut short."""
+        if self._declared > self._limit:
+            raise self._too_large()
+        message = await self._receive()
+        self._count(message)
+        if self._size > self._limit:
+            raise self._too_large()
+        if self._mark and message["type"] == "http.request":
+            self._tail = (self._tail + message.get("body", b""))[-(len(self._mark) + LONGEST_END) :]
+            if self._ended and self._mark not in self._tail:
+                raise InvalidInput("The form was cut short.")
+        return message
+
+    async def drain(self) -> None:
+        """Let the rest come and forget it, for a while: who is still sending reads no answer."""
+        if self._ended or self._expects:
+            return
+        try:
+            async with asyncio.timeout(DRAINED_FOR):
+                while not self._ended and self._size <= 2 * self._limit:
+                    self._count(await self._receive())
+        except TimeoutError:
+            return
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def is_small(self) -> bool:
+        """Whether to take what is left costs less than a new connection."""
+        return not self._chunked and self._declared <= SMALL
+
+    def _count(self, message: Message) -> None:
+        if message["type"] != "http.request":
+            self._ended = True
+            return
+        self._size += len(message.get("body", b""))
+        self._ended = not message.get("more_body", False)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"At most {self._limit} bytes are taken here.", limit=self._limit)
+
+
+async def json_body(request: Request) -> object:
+    """Raises: UnsupportedFile for another content type; InvalidInput; TooLarge."""
+    media_type = content_type(request)
+    if media_type not in {"", "application/json"} and not media_type.endswith("+json"):
+        raise UnsupportedFile("The body must be application/json.", content_type=media_type)
+    return parsed(await request.body())
+
+
+async def form_body(request: Request, incoming: Incoming, *, largest_file: int) -> dict[str, Any]:
+    """A form's fields, the last of each name. Its files wait in spools that ``request.close()`` deletes.
+
+    Raises: UnsupportedFile for another content type; InvalidInput; TooLarge; StorageFull.
+    """
+    media_type = content_type(request)
+    if media_type != "multipart/form-data":
+        raise UnsupportedFile("The body must be multipart/form-data.", content_type=media_type)
+    boundary = _BOUNDARY.search(request.headers["content-type"])
+    if boundary is None:
+        raise InvalidInput("The form's content type names no boundary.")
+    incoming.expect(f"--{boundary[1] or boundary[2]}--".encode("latin-1"))
+    try:
+        form = await request.form(max_files=1, max_fields=50, max_part_size=FORM_FIELDS)
+    except HTTPException as error:
+        raise InvalidInput(f"The form cannot be read: {error.detail}") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageFull from error
+        raise
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile) and (value.size or 0) > largest_file:
+            raise TooLarge(f"A file has at most {largest_file} bytes here.", field=name, limit=largest_file)
+    return dict(form)
+
+
+def content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,64 @@
+"""JSON from strangers: parsed to a bounded depth, and refused where no database could keep it."""
+
+import json
+import math
+
+from faultmaven_domain.kernel.errors import InvalidInput
+
+DEEPEST = 64
+
+
+def parsed(data: bytes) -> object:
+    """A JSON text's value; an empty text counts as an empty object.
+
+    Raises: InvalidInput for what is not JSON (RFC 8259, so no NaN), nests deeper than DEEPEST or is not valid Unicode.
+    """
+    if not data.strip():
+        return {}
+    try:
+        value: object = json.loads(data.decode(), parse_constant=_no_number)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
+        raise InvalidInput("The body is not valid JSON.") from error
+    _check(value)
+    return value
+
+
+def is_text(value: str) -> bool:
+    """Whether a string can be stored anywhere: no NUL, no half of a surrogate pair."""
+    if value.isascii():
+        return "\0" not in value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
+def _check(value: object) -> None:
+    """Without recursion, and knowing which field it is in."""
+    fields = value.items() if isinstance(value, dict) else [("", value)]
+    for name, content in fields:
+        waiting = [(name, 1), (content, 1)]
+        while waiting:
+            part, depth = waiting.pop()
+            if depth > DEEPEST:
+                raise _too_deep()
+            if isinstance(part, str):
+                if not is_text(part):
+                    raise InvalidInput(f"{name or 'The body'} holds characters that are not text.", field=name)
+            elif isinstance(part, float) and not math.isfinite(part):
+                raise InvalidInput(f"{name or 'The body'} holds a number that is too large.", field=name)
+            elif isinstance(part, dict):
+                waiting += [(item, depth + 1) for pair in part.items() for item in pair]
+            elif isinstance(part, list):
+                waiting += [(item, depth + 1) for item in part]
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput(f"The body nests deeper than {DEEPEST} levels.")

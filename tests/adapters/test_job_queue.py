@@ -1,0 +1,265 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+
+from faultmaven_adapters.memory.job_queue import REMEMBERED, MemoryJobQueue
+from faultmaven_adapters.queues import QUEUES, TURNS, Handler
+from faultmaven_adapters.redis.connection import close, connect
+from faultmaven_adapters.redis.embedded import EmbeddedRedis
+from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers, waiting
+from faultmaven_adapters.redis.worker import arq_worker, work
+from faultmaven_domain.kernel.jobs import JobStatus
+from tests.contracts.job_queue import EMBEDDING, KINDS, TURN, Deliveries, JobQueueContract, Recorder
+
+
+class TestMemoryJobQueue(JobQueueContract):
+    @pytest.fixture
+    def queue(self) -> MemoryJobQueue:
+        return MemoryJobQueue()
+
+    @pytest.fixture
+    def deliveries(self, queue: MemoryJobQueue) -> Deliveries:
+        async def deliver(handler: Handler) -> None:
+            async with consumed(queue, handler):
+                await queue.idle()
+
+        return deliver
+
+    async def test_bounds_how_much_runs_at_once(self, queue: MemoryJobQueue) -> None:
+        """Each queue has as many hands as it was given, and uses them all."""
+        running, most = 0, 0
+
+        async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+        for n in range(20):
+            await queue.enqueue(TURN, {}, job_id=str(n))
+        async with consumed(queue, handler, concurrency={TURNS: 3}):
+            await queue.idle()
+
+        assert most == 3
+
+    async def test_a_stopped_consumer_gives_back_what_it_held(self, queue: MemoryJobQueue) -> None:
+        """Jobs in hand when the consumer stops are queued again, for the next one."""
+        begun = asyncio.Event()
+
+        async def stuck(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        await queue.enqueue(TURN, {}, job_id="1")
+        async with consumed(queue, stuck):
+            await begun.wait()
+        handler = Recorder()
+
+        assert await queue.get_status("1") == JobStatus.QUEUED
+        async with consumed(queue, handler):
+            await queue.idle()
+        assert handler.ids == ["1"]
+
+    async def test_is_idle_from_the_start(self, queue: MemoryJobQueue) -> None:
+        """Nothing asked for is nothing to wait for."""
+        await queue.idle()
+
+    async def test_remembers_so_many_ended_ones(self, queue: MemoryJobQueue) -> None:
+        """The oldest of very many ended jobs is unknown again, the newest has ended."""
+        async with consumed(queue, Recorder()):
+            for n in range(REMEMBERED + 1):
+                await queue.enqueue(TURN, {}, job_id=str(n))
+            await queue.idle()
+
+        assert await queue.get_status("0") == JobStatus.UNKNOWN
+        assert await queue.get_status(str(REMEMBERED)) == JobStatus.ENDED
+
+
+class TestArqJobQueue(JobQueueContract):
+    @pytest.fixture
+    def queue(self, redis: ArqRedis) -> ArqJobQueue:
+        return ArqJobQueue(redis)
+
+    @pytest.fixture
+    def deliveries(self, queue: ArqJobQueue, redis: ArqRedis, redis_server: EmbeddedRedis) -> Deliveries:
+        async def deliver(handler: Handler) -> None:
+            while any((await waiting(redis)).values()):
+                await asyncio.gather(*(work(a_worker(redis_server, handler, name, burst=True)) for name in QUEUES))
+
+        return deliver
+
+    async def test_logs_no_payload(
+        self, queue: ArqJobQueue, deliveries: Deliveries, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What a user wrote does not reach the worker's log, only which fields there were."""
+        await queue.enqueue(TURN, {"message": "hunter2"}, job_id="1")
+        with caplog.at_level("DEBUG"):
+            await deliveries(Recorder())
+
+        assert "1:jobs.chat_turn" in caplog.text
+        assert "<message>" in caplog.text
+        assert "hunter2" not in caplog.text
+
+    async def test_leaves_nothing_behind(self, queue: ArqJobQueue, deliveries: Deliveries, redis: ArqRedis) -> None:
+        """A job that has ended costs one short key, which lapses."""
+        await queue.enqueue(TURN, {}, job_id="1")
+        await deliveries(Recorder())
+
+        assert await redis.keys("*") == [b"fm:job:ended:1"]
+        assert 3590 < await redis.ttl("fm:job:ended:1") <= 3600
+
+    async def test_a_job_of_no_known_kind_is_dropped(
+        self, queue: ArqJobQueue, deliveries: Deliveries, redis: ArqRedis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A kind that no worker knows, from another version perhaps, is logged and does not block the queue."""
+        await queue.enqueue("jobs.unheard_of", {}, job_id="1")
+        await deliveries(Recorder())
+
+        assert "jobs.unheard_of" in caplog.text
+        assert not any((await waiting(redis)).values())
+
+    async def test_a_stopped_worker_gives_back_what_it_held(
+        self, queue: ArqJobQueue, deliveries: Deliveries, redis_server: EmbeddedRedis
+    ) -> None:
+        """Jobs in hand when the worker stops are queued again, for the next one at once."""
+        begun = asyncio.Event()
+
+        async def stuck(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        await queue.enqueue(TURN, {}, job_id="1")
+        worker = asyncio.create_task(work(a_worker(redis_server, stuck, TURNS)))
+        await begun.wait()
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+        handler = Recorder()
+
+        assert await queue.get_status("1") == JobStatus.QUEUED
+        await deliveries(handler)
+        assert handler.ids == ["1"]
+
+    async def test_what_a_killed_worker_held_can_be_handed_out_at_once(
+        self, queue: ArqJobQueue, deliveries: Deliveries, redis: ArqRedis
+    ) -> None:
+        """Whoever knows that every worker is dead need not wait for their claims to lapse."""
+        await queue.enqueue(TURN, {}, job_id="1")
+        await redis.set("arq:in-progress:1", b"1", px=timedelta(minutes=5))
+        assert await queue.get_status("1") == JobStatus.RUNNING
+        handler = Recorder()
+
+        assert await forget_dead_workers(redis) == 1
+        await deliveries(handler)
+        assert handler.ids == ["1"]
+
+    async def test_a_job_that_takes_too_long_is_cut_off(self, queue: ArqJobQueue, redis_server: EmbeddedRedis) -> None:
+        """Past its time-out a handler is cancelled and the job has ended for the queue."""
+        cut = asyncio.Event()
+
+        async def stuck(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cut.set()
+
+        await queue.enqueue(TURN, {}, job_id="1")
+        await work(a_worker(redis_server, stuck, TURNS, burst=True, timeout=timedelta(milliseconds=20)))
+
+        assert cut.is_set()
+        assert await queue.get_status("1") == JobStatus.ENDED
+
+    @pytest.mark.parametrize("answered", [True, False])
+    async def test_is_not_fooled_by_a_broken_connection(
+        self, deliveries: Deliveries, redis_server: EmbeddedRedis, redis: ArqRedis, tmp_path: Path, answered: bool
+    ) -> None:
+        """When the connection breaks as a job is written, before Redis has done it or after, the job is there once."""
+        async with cut_once(redis_server.socket, tmp_path / "s", at=b"EXEC", forwarded=answered):
+            client = connect(tmp_path / "s")
+            assert await ArqJobQueue(client).enqueue(TURN, {}, job_id="1") == "1"
+            await close(client)
+        handler = Recorder()
+
+        assert (await waiting(redis))[TURNS] == 1
+        await deliveries(handler)
+        assert handler.ids == ["1"]
+
+    async def test_counts_what_waits(self, queue: ArqJobQueue, redis: ArqRedis) -> None:
+        """Each queue's length is told, delayed jobs included."""
+        await queue.enqueue(TURN, {}, job_id="1")
+        await queue.enqueue(EMBEDDING, {}, job_id="2")
+        await queue.enqueue(EMBEDDING, {}, job_id="3", delay=timedelta(hours=1))
+
+        assert await waiting(redis) == {"fm:turns": 1, "fm:ingestion": 2, "fm:maintenance": 0}
+
+
+def a_worker(
+    server: EmbeddedRedis,
+    handler: Handler,
+    queue: str,
+    *,
+    burst: bool = False,
+    timeout: timedelta = timedelta(seconds=60),
+) -> Any:
+    return arq_worker(
+        handler,
+        address=server.socket,
+        queue=queue,
+        timeouts=dict.fromkeys(KINDS, timeout),
+        poll=timedelta(milliseconds=5),
+        burst=burst,
+    )
+
+
+@asynccontextmanager
+async def cut_once(server: Path, socket: Path, *, at: bytes, forwarded: bool) -> AsyncIterator[None]:
+    """A socket before the server's that breaks its first connection that says ``at``, having passed it on or not."""
+    cut = False
+    served: list[asyncio.Task[None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal cut
+        answers, questions = await asyncio.open_unix_connection(server)
+        back = asyncio.create_task(pipe(answers, writer))
+        while data := await reader.read(65536):
+            if at in data and not cut:
+                cut = True
+                back.cancel()
+                await asyncio.wait([back])
+                if forwarded:
+                    questions.write(data)
+                    await answers.read(1)
+                break
+            questions.write(data)
+        for each in (questions, writer):
+            each.close()
+            await each.wait_closed()
+        await asyncio.gather(back, return_exceptions=True)
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+
+    listening = await asyncio.start_unix_server(lambda *ends: served.append(asyncio.create_task(serve(*ends))), socket)
+    async with listening:
+        yield
+        await asyncio.gather(*served)
+    assert cut
+
+
+@asynccontextmanager
+async def consumed(queue: MemoryJobQueue, handler: Handler, **options: Any) -> AsyncIterator[None]:
+    consumer = asyncio.create_task(queue.consume(handler, **options))
+    try:
+        yield
+    finally:
+        consumer.cancel()
+        with suppress(asyncio.CancelledError):
+            await consumer

@@ -1,0 +1,268 @@
+import asyncio
+import errno
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from arq.connections import ArqRedis
+
+from faultmaven_adapters.queues import TURNS
+from faultmaven_adapters.redis.cache import RedisCache
+from faultmaven_adapters.redis.connection import close, connect, ping
+from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
+from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers, waiting
+from faultmaven_adapters.redis.rate_limiter import RedisRateLimiter
+from faultmaven_adapters.redis.result_store import RedisResultStore
+from faultmaven_adapters.redis.session_store import RedisSessionStore
+from faultmaven_adapters.redis.worker import arq_worker, work
+from faultmaven_domain.kernel.errors import Misconfigured, StorageFull, Unavailable
+from tests.contracts.cache import HOUR
+from tests.contracts.job_queue import TURN, Recorder
+from tests.contracts.rate_limiter import MINUTE, NOON
+from tests.contracts.session_store import a_session
+
+
+@pytest.fixture
+async def gone(tmp_path: Path) -> AsyncIterator[ArqRedis]:
+    """A client whose server has been there and is dead."""
+    async with embedded_redis(tmp_path) as server:
+        client = connect(server.socket)
+        await ping(client)
+    yield client
+    await close(client)
+
+
+CALLS: dict[str, Callable[[ArqRedis], Awaitable[object]]] = {
+    "ping": ping,
+    "sessions.get": lambda redis: RedisSessionStore(redis).get("ses_1", now=NOON),
+    "sessions.latest_of": lambda redis: RedisSessionStore(redis).latest_of("c1", now=NOON),
+    "sessions.of_user": lambda redis: RedisSessionStore(redis).of_user("ana", now=NOON),
+    "sessions.put": lambda redis: RedisSessionStore(redis).put(a_session(), now=NOON),
+    "sessions.delete": lambda redis: RedisSessionStore(redis).delete("ses_1"),
+    "results.get": lambda redis: RedisResultStore(redis).get("1"),
+    "results.set": lambda redis: RedisResultStore(redis).set("1", {}),
+    "queue.enqueue": lambda redis: ArqJobQueue(redis).enqueue(TURN, {}, job_id="1"),
+    "queue.get_status": lambda redis: ArqJobQueue(redis).get_status("1"),
+    "waiting": waiting,
+    "forget_dead_workers": forget_dead_workers,
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_without_redis(gone: ArqRedis, call: str) -> None:
+    """Whatever needs Redis says that it does not answer, in the domain's error and without the vendor's text."""
+    with pytest.raises(Unavailable) as caught:
+        await CALLS[call](gone)
+
+    assert str(caught.value) == "Redis does not answer."
+
+
+async def test_the_cache_without_redis(gone: ArqRedis, caplog: pytest.LogCaptureFixture) -> None:
+    """Without Redis the cache is empty and says so once, however often it is asked."""
+    cache = RedisCache(gone)
+    for _ in range(3):
+        await cache.set("k", b"v", HOUR)
+        await cache.invalidate("k*")
+
+        assert await cache.get("k") is None
+    assert caplog.text.count("the cache is away") == 1
+
+
+async def test_the_cache_when_redis_is_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """After an outage the cache serves again, says so once, and has forgotten what was invalidated meanwhile."""
+    caplog.set_level(logging.INFO)
+    async with embedded_redis(tmp_path) as server:
+        client = connect(server.socket)
+        cache = RedisCache(client)
+        await cache.set("stale:1", b"v", HOUR)
+        await cache.set("kept", b"v", HOUR)
+    await cache.invalidate("stale:*")
+    async with embedded_redis(tmp_path):
+        assert [await cache.get("kept"), await cache.get("stale:1")] == [b"v", None]
+        await close(client)
+
+    assert caplog.text.count("the cache is away") == 1
+    assert caplog.text.count("the cache is back") == 1
+
+
+async def test_the_rate_limiter_without_redis(gone: ArqRedis, caplog: pytest.LogCaptureFixture) -> None:
+    """Without Redis every request passes, and the log says so once."""
+    limiter = RedisRateLimiter(gone)
+
+    taken = [await limiter.take("b", limit=1, window=MINUTE, now=NOON) for _ in range(3)]
+
+    assert [each.allowed for each in taken] == [True] * 3
+    assert {each.reset_at for each in taken} == {NOON + MINUTE}
+    assert caplog.text.count("the rate limiter is away") == 1
+
+
+async def test_comes_back_by_itself(tmp_path: Path) -> None:
+    """A client survives its server: when the next one listens in the same place, the next call works."""
+    async with embedded_redis(tmp_path) as server:
+        client = connect(server.socket)
+        await RedisResultStore(client).set("1", {"n": 1})
+    async with embedded_redis(tmp_path):
+        assert await RedisResultStore(client).get("1") == {"n": 1}
+        await close(client)
+
+
+async def test_a_worker_ends_when_redis_goes(tmp_path: Path) -> None:
+    """A worker does not sit beside a dead Redis: it ends and says why, and its supervisor starts it again."""
+    async with embedded_redis(tmp_path) as server:
+        worker = arq_worker(Recorder(), address=server.socket, queue=TURNS, timeouts={TURN: MINUTE})
+        running = asyncio.create_task(work(worker))
+        client = connect(server.socket)
+        while not await client.keys("fm:turns:health:*"):  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        await close(client)
+        os.kill(server.pid, signal.SIGKILL)
+
+        with pytest.raises(Unavailable):
+            await running
+
+
+async def test_a_worker_without_redis(gone: ArqRedis, tmp_path: Path) -> None:
+    """A worker that finds no Redis says so at once."""
+    worker = arq_worker(Recorder(), address=tmp_path / "redis.sock", queue=TURNS, timeouts={TURN: MINUTE})
+
+    with pytest.raises(Unavailable):
+        await work(worker)
+
+
+async def test_a_full_disk(redis: ArqRedis) -> None:
+    """What Redis says when it has no memory left is the domain's word for a full disk."""
+    await redis.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(StorageFull):
+            await RedisResultStore(redis).set("1", {})
+    finally:
+        await redis.config_set("maxmemory", "0")
+
+
+async def test_a_wrong_password(redis: ArqRedis, redis_server: EmbeddedRedis) -> None:
+    """Being refused by Redis is a bad setting, which no repetition mends; the password is not repeated."""
+    client = connect(f"unix://ana:hunter2@{redis_server.socket}")
+    try:
+        with pytest.raises(Misconfigured, match="REDIS_URL") as caught:
+            await ping(client)
+    finally:
+        await close(client)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_user_who_may_not(redis: ArqRedis, redis_server: EmbeddedRedis) -> None:
+    """A Redis user without the rights is a bad setting too."""
+    await redis.acl_setuser("bob", enabled=True, passwords=["+s3cret"], commands=["+ping"], reset=True)
+    client = connect(f"unix://bob:s3cret@{redis_server.socket}")
+    try:
+        await ping(client)
+        with pytest.raises(Misconfigured, match="REDIS_URL"):
+            await RedisResultStore(client).get("1")
+    finally:
+        await close(client)
+        await redis.acl_deluser("bob")
+
+
+@pytest.mark.parametrize("address", ["", "redis", "localhost:6379", "http://localhost", "redis://host:port"])
+def test_an_address_that_is_none(address: str) -> None:
+    """A REDIS_URL that is no URL of Redis stops the start, with its name and what is accepted."""
+    with pytest.raises(Misconfigured, match="REDIS_URL is redis://") as caught:
+        connect(address)
+
+    assert caught.value.details == {"field": "REDIS_URL"}
+
+
+@pytest.mark.parametrize("form", ["{}", "unix://{}", "unix://{}?db=3"])
+async def test_addresses(redis: ArqRedis, redis_server: EmbeddedRedis, form: str) -> None:
+    """A socket's path and its URL reach the same server, and a URL may name a database."""
+    client = connect(form.format(redis_server.socket))
+    try:
+        await client.set("k", "v")
+        assert await redis.get("k") == (None if "db=3" in form else b"v")
+    finally:
+        await close(client)
+
+
+async def test_a_port_where_nothing_listens() -> None:
+    """A host that refuses is Redis not answering."""
+    client = connect("redis://127.0.0.1:1")
+    try:
+        with pytest.raises(Unavailable):
+            await ping(client)
+    finally:
+        await close(client)
+
+
+async def test_a_server_that_never_answers(tmp_path: Path) -> None:
+    """Calls that all connections are waiting for end as calls to a dead server do, and not never."""
+    # Two callers, one connection, and a server stopped in its tracks.
+    async with embedded_redis(tmp_path) as server:
+        client = connect(server.socket, connections=1, patience=timedelta(milliseconds=50))
+        await ping(client)
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(20):  # lest a broken one hang the suite
+                results = await asyncio.gather(ping(client), ping(client), return_exceptions=True)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+            await close(client)
+
+    assert [type(result) for result in results] == [Unavailable, Unavailable]
+
+
+async def test_many_at_once_share_few_connections(redis_server: EmbeddedRedis, redis: ArqRedis) -> None:
+    """Five hundred calls at once wait their turn for ten connections, and all are served."""
+    client = connect(redis_server.socket, connections=10)
+    try:
+        results = RedisResultStore(client)
+        await asyncio.gather(*(results.set(str(n), {"n": n}) for n in range(500)))
+
+        assert await asyncio.gather(*(results.get(str(n)) for n in range(500))) == [{"n": n} for n in range(500)]
+        assert len(await redis.client_list()) <= 10 + 1
+    finally:
+        await close(client)
+
+
+async def test_a_call_called_off_leaves_the_connection_clean(redis: ArqRedis) -> None:
+    """After a cancelled call the next one gets its own answer, not the other's."""
+    results = RedisResultStore(redis)
+    await results.set("a", {"n": "a"})
+    await results.set("b", {"n": "b"})
+    for turns in range(12):
+        call = asyncio.create_task(results.get("a"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+
+        assert await results.get("b") == {"n": "b"}
+
+
+async def test_a_cancelled_caller_stops(redis: ArqRedis) -> None:
+    """Whatever step of a call it hits, a cancellation reaches the caller and is not taken for the call's own affair."""
+    results = RedisResultStore(redis)
+
+    async def ask_for_ever() -> None:
+        while True:
+            await results.get("a")
+
+    for turns in range(60):
+        asking = asyncio.create_task(ask_for_ever())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking], timeout=5)  # lest a broken one hang the suite
+
+        assert asking.cancelled()
+
+
+def test_an_operating_systems_error_is_an_outage() -> None:
+    """What the table does not know by name it knows by family."""
+    from faultmaven_adapters.redis.connection import meaning
+
+    assert isinstance(meaning(OSError(errno.EPIPE, "broken pipe")), Unavailable)
+    assert isinstance(meaning(TimeoutError()), Unavailable)

@@ -1,0 +1,352 @@
+"""Transactions on SQLite: the contract, and what only a real engine and other processes can show."""
+
+import asyncio
+import gc
+import sqlite3
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from sqlalchemy import text
+
+from faultmaven_adapters.sql import Gateway, SqlTransactions, migrate, open_sql, sqlite_path, sqlite_url
+from faultmaven_adapters.sql.kept import KeptConnection, close_file, open_file
+from faultmaven_domain.kernel.errors import Misconfigured, StorageFull, Unavailable
+from tests.adapters.sqlite_file import sqlite_file
+from tests.contracts.unit_of_work import UnitOfWorkContract, a_case, ask, jobs_and_messages, titles, version
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return sqlite_file(tmp_path)
+
+
+@pytest.fixture
+async def transactions(url: str) -> AsyncIterator[SqlTransactions]:
+    async with open_sql({"case": url}, lambda: None) as opened:
+        yield opened["case"]
+
+
+class TestSqlUnitOfWork(UnitOfWorkContract):
+    @pytest.fixture
+    async def transactions(self, url: str, told: list[None]) -> AsyncIterator[SqlTransactions]:
+        async with open_sql({"case": url}, lambda: told.append(None)) as opened:
+            yield opened["case"]
+
+
+async def test_a_statement_in_flight_can_be_cancelled(transactions: SqlTransactions) -> None:
+    """A task cancelled while the database is at work leaves nothing behind and a connection that is clean."""
+
+    async def interrupted() -> None:
+        async with transactions.begin() as unit:
+            asyncio.get_running_loop().call_soon(task.cancel)
+            await unit.cases.save(a_case())
+
+    task = asyncio.create_task(interrupted())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await titles(transactions) == []
+    async with transactions.begin() as unit:
+        await unit.cases.save(a_case(title="The next one"))
+    assert await titles(transactions) == ["The next one"]
+
+
+async def test_beginning_can_be_cancelled(transactions: SqlTransactions) -> None:
+    """A task cancelled while its transaction begins does not hold the turn."""
+
+    async def interrupted() -> None:
+        asyncio.get_running_loop().call_soon(task.cancel)
+        async with transactions.begin():
+            raise AssertionError("it went on")
+
+    task = asyncio.create_task(interrupted())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with transactions.begin() as unit:
+        await unit.cases.save(a_case())
+    assert await titles(transactions) == ["Checkout is slow"]
+
+
+async def test_a_commit_is_not_stopped_half_way(url: str) -> None:
+    """A task cancelled while it commits has committed: the row is there, and its message was told of."""
+    told: list[None] = []
+    async with open_sql({"case": url}, lambda: told.append(None)) as opened:
+        transactions = opened["case"]
+
+        async def interrupted() -> None:
+            async with transactions.begin() as unit:
+                await unit.cases.save(a_case())
+                await ask(transactions, unit)
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+        task = asyncio.create_task(interrupted())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert await titles(transactions) == ["Checkout is slow"]
+        assert await jobs_and_messages(transactions) == (1, 1)
+        assert len(told) == 1
+
+
+async def test_many_cancelled_at_random_moments_lose_nothing(transactions: SqlTransactions) -> None:
+    """Whenever tasks are cancelled, the version is the number of those that ended well or were committing."""
+    async with transactions.begin() as unit:
+        await unit.cases.save(a_case())
+    attempts = 0
+
+    async def one_more() -> None:
+        nonlocal attempts
+        async with transactions.begin() as unit:
+            case = await unit.cases.get("case_1")
+            assert case is not None
+            await unit.cases.save(evolve(case, version=case.version + 1))
+        attempts += 1
+
+    tasks = [asyncio.create_task(one_more()) for _ in range(60)]
+    for number, task in enumerate(tasks):
+        await asyncio.sleep(0.0005 * (number % 4))
+        if number % 3 == 0:
+            task.cancel()
+    await asyncio.wait(tasks)
+
+    reached = await version(transactions)
+    assert attempts + 1 <= reached <= len(tasks) + 1
+    async with transactions.begin() as unit:
+        await unit.cases.save(a_case(version=reached + 1))
+
+
+async def test_handles_on_one_file_take_turns(url: str) -> None:
+    """Two modules in one file, and a second handle of one of them, write at the same time and none fails."""
+    async with (
+        open_sql({"case": url, "agent": url}, lambda: None) as first,
+        open_sql({"case": url}, lambda: None) as other,
+    ):
+        async with first["case"].begin() as unit:
+            await unit.cases.save(a_case())
+
+        async def one_more(transactions: SqlTransactions) -> None:
+            async with transactions.begin() as unit:
+                if transactions is not first["agent"]:
+                    case = await unit.cases.get("case_1")
+                    await unit.cases.save(evolve(case, version=case.version + 1))
+                else:
+                    await ask(transactions, unit)
+
+        handles = [first["case"], first["agent"], other["case"]] * 10
+        await asyncio.gather(*[one_more(handle) for handle in handles])
+
+        assert await version(first["case"]) == 21
+        assert await jobs_and_messages(first["agent"]) == (1, 1)
+
+
+INCREMENT = """
+import asyncio, sys
+from attrs import evolve
+from faultmaven_adapters.sql import open_sql
+
+async def main(url, times):
+    async with open_sql({"case": url}, lambda: None) as opened:
+        for _ in range(times):
+            async with opened["case"].begin() as unit:
+                case = await unit.cases.get("case_1")
+                await unit.cases.save(evolve(case, version=case.version + 1))
+            print("committed", flush=True)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+async def _process(url: str, times: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", INCREMENT, url, str(times), stdout=asyncio.subprocess.PIPE
+    )
+
+
+async def test_processes_take_turns(url: str) -> None:
+    """Other processes that read and write the same row at the same time neither fail nor lose a change."""
+    async with open_sql({"case": url}, lambda: None) as opened:
+        async with opened["case"].begin() as unit:
+            await unit.cases.save(a_case())
+        others = [await _process(url, 25) for _ in range(2)]
+        for _ in range(25):
+            async with opened["case"].begin() as unit:
+                case = await unit.cases.get("case_1")
+                await unit.cases.save(evolve(case, version=case.version + 1))
+        outputs = [await other.communicate() for other in others]
+
+        assert [other.returncode for other in others] == [0, 0]
+        assert [out.count(b"committed") for out, _ in outputs] == [25, 25]
+        assert await version(opened["case"]) == 76
+
+
+async def test_what_was_committed_survives_sigkill(url: str) -> None:
+    """A process killed right after a commit has kept what it committed, and the file is whole."""
+    async with open_sql({"case": url}, lambda: None) as opened:
+        async with opened["case"].begin() as unit:
+            await unit.cases.save(a_case())
+    process = await _process(url, 100_000)
+    assert process.stdout is not None
+    acknowledged = 0
+    while acknowledged < 20:
+        acknowledged += (await process.stdout.readline()).count(b"committed")
+    process.kill()
+    rest, _ = await process.communicate()
+    acknowledged += rest.count(b"committed\n")
+
+    with sqlite3.connect(sqlite_path(url)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    async with open_sql({"case": url}, lambda: None) as opened:
+        assert await version(opened["case"]) - 1 in (acknowledged, acknowledged + 1)
+
+
+async def test_closing_leaves_nothing_open(url: str) -> None:
+    """After the close no thread of the database lives, and its log is folded into the one file."""
+    path = sqlite_path(url)
+    async with open_sql({"case": url, "agent": url}, lambda: None) as opened:
+        async with opened["case"].begin() as unit:
+            await unit.cases.save(a_case())
+            await asyncio.gather(*[titles(opened["case"]) for _ in range(5)])
+        threads = [thread for thread in threading.enumerate() if thread.name == f"sqlite {path.name}"]
+        assert threads
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert [path.name] == [found.name for found in path.parent.iterdir()]
+
+
+async def test_each_connection_is_prepared(url: str) -> None:
+    """The writer logs ahead and waits for the disk; both kinds check foreign keys; a reader cannot write at all."""
+
+    async def pragmas(kept: KeptConnection) -> list[object]:
+        names = ("journal_mode", "synchronous", "foreign_keys", "query_only")
+        return [(await kept.run(f"PRAGMA {name}", {}, begins=True))[0][0] for name in names]
+
+    file = open_file(sqlite_path(url))
+    try:
+        assert await pragmas(file.writer()) == ["wal", 2, 1, 0]
+        assert await pragmas(await file.take_reader()) == ["wal", 2, 1, 1]
+    finally:
+        await close_file(file)
+
+
+async def test_a_full_disk_is_told_and_nothing_is_lost(url: str) -> None:
+    """With no room left a write is refused as such, what was there stays, and writing goes on once there is room."""
+    async with open_sql({"case": url}, lambda: None) as opened:
+        transactions = opened["case"]
+        async with transactions.begin() as unit:
+            await unit.cases.save(a_case())
+        await _allow(transactions, 1)
+        with pytest.raises(StorageFull):
+            async with transactions.begin() as unit:
+                await unit.cases.save(a_case("case_2", description="x" * 3_000_000))
+
+        assert await titles(transactions) == ["Checkout is slow"]
+        await _allow(transactions, 1_000_000)
+        async with transactions.begin() as unit:
+            await unit.cases.save(a_case("case_2", description="x" * 3_000_000))
+        assert len(await titles(transactions)) == 2
+
+
+async def _allow(transactions: SqlTransactions, pages: int) -> None:
+    """How large the file may become: what a full disk is to SQLite."""
+    async with transactions.gateway.transaction() as connection:
+        await connection.execute(text(f"PRAGMA max_page_count={pages}"))
+
+
+async def test_an_undone_transaction_is_not_taken_up_again(url: str) -> None:
+    """Where the engine itself undid a transaction, going on in it is refused: no second half is ever committed."""
+    async with open_sql({"case": url}, lambda: None) as opened:
+        transactions = opened["case"]
+
+        async def write(*, more: bool) -> None:
+            async with transactions.begin() as unit:
+                await unit.cases.save(a_case())
+                await unit.cases._connection.execute(text("ROLLBACK"))
+                if more:
+                    await unit.cases.save(a_case("case_2"))
+
+        for more in (True, False):
+            with pytest.raises(Unavailable):
+                await write(more=more)
+
+        assert await titles(transactions) == []
+
+
+async def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
+    """A database that is not there is told of, again and again, and no empty one takes its place."""
+    missing = tmp_path / "gone.db"
+    async with open_sql({"case": sqlite_url(missing)}, lambda: None) as opened:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await opened["case"].ping()
+            with pytest.raises(Unavailable):
+                async with opened["case"].begin():
+                    pass
+        assert not missing.exists()
+
+
+async def test_a_damaged_file_is_told_of(tmp_path: Path) -> None:
+    """A file that is no database makes a plain error, not a driver's."""
+    path = tmp_path / "faultmaven.db"
+    path.write_bytes(b"not a database, " * 1000)
+    async with open_sql({"case": sqlite_url(path)}, lambda: None) as opened:
+        with pytest.raises(Unavailable):
+            await opened["case"].ping()
+
+
+async def test_a_database_that_was_not_migrated_is_told_of(tmp_path: Path) -> None:
+    """Tables that are not there are a matter of setting up, and the message says what to do."""
+    path = tmp_path / "faultmaven.db"
+    sqlite3.connect(path).close()
+    path.touch()
+    async with open_sql({"case": sqlite_url(path)}, lambda: None) as opened:
+        with pytest.raises(Misconfigured, match="migrate"):
+            await titles(opened["case"])
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x", "nonsense", ""])
+def test_an_unknown_database_stops_the_start(url: str) -> None:
+    """A URL of no engine we know is refused when it is read."""
+    with pytest.raises(Misconfigured):
+        Gateway(url)
+
+
+async def test_a_closed_handle_is_told_of(url: str) -> None:
+    """After the close a transaction fails at once; nobody waits for a thread that is gone."""
+    async with open_sql({"case": url}, lambda: None) as opened:
+        transactions = opened["case"]
+        async with transactions.view() as unit:
+            await opened["case"].gateway.close()
+            with pytest.raises(Unavailable):
+                await unit.cases.get("case_1")
+        with pytest.raises(Unavailable):
+            await transactions.ping()
+
+
+async def test_statements_made_on_the_way_are_not_kept(transactions: SqlTransactions) -> None:
+    """Compiled statements are remembered as long as the statement lives: lists of ids do not pile up."""
+    backend = transactions.gateway._database._backend
+    async with transactions.begin() as unit:
+        await unit.cases.save(a_case())
+        before = len(backend._plans)
+        for number in range(50):
+            await unit.outbox.mark_sent([f"m{number}"], at=a_case().created_at)
+        gc.collect()
+
+        assert len(backend._plans) <= before + 1
+
+
+async def test_names_of_files_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Blanks, percent and question marks, and any script, are no trouble in a path."""
+    path = tmp_path / "datos 100%25 ¿qué? #1" / "fm.db"
+    await migrate({"case": sqlite_url(path)})
+    async with open_sql({"case": sqlite_url(path)}, lambda: None) as opened:
+        assert await titles(opened["case"]) == []
+
+    assert [path] == list(path.parent.iterdir())

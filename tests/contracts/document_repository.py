@@ -1,0 +1,113 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from faultmaven_domain.kernel.errors import AlreadyExists
+from faultmaven_domain.knowledge import Document, DocumentStatus, KnowledgeTransactions
+from tests.contracts.data_provider import DataProviderContract, undone
+from tests.contracts.values import NOON
+
+
+def ids(found: list[Document]) -> str:
+    return "".join(document.document_id for document in found)
+
+
+class DocumentRepositoryContract(DataProviderContract[Document]):
+    module, part, key, text = "knowledge", "documents", "document_id", "title"
+
+    def value(self, id: str, **changes: Any) -> Document:
+        fields: dict[str, Any] = {
+            "document_id": id,
+            "owner_id": "ana",
+            "title": "Disk full",
+            "document_type": "runbook",
+            "status": DocumentStatus.READY,
+            "job_id": "job",
+            "created_at": NOON,
+            "updated_at": NOON,
+            "tags": ("disk", "linux"),
+            "metadata": {"team": {"name": "storage"}},
+        }
+        return Document(**{**fields, **changes})
+
+    async def test_finds_several_by_their_ids(self, transactions: KnowledgeTransactions) -> None:
+        """Those of the ids that are there, each once; none for no ids."""
+        async with undone(transactions) as unit:
+            for id in "abc":
+                await unit.documents.save(self.value(id, owner_id=None if id == "b" else "ana"))
+
+            assert sorted(ids(await unit.documents.by_ids(["b", "gone", "a", "b"]))) == ["a", "b"]
+            assert await unit.documents.by_ids([]) == []
+
+    @pytest.mark.parametrize("owner", ["ana", None])
+    async def test_a_source_is_one_document(self, transactions: KnowledgeTransactions, owner: str | None) -> None:
+        """An owner, or everybody together, has one document of a source; another owner has another."""
+        async with transactions.begin() as unit:
+            await unit.documents.save(self.value("a", owner_id=owner, source="disk.md"))
+            await unit.documents.save(self.value("b", owner_id="bob", source="disk.md"))
+            await unit.documents.save(self.value("c", owner_id=owner, source=None))
+            await unit.documents.save(self.value("d", owner_id=owner, source=None))
+            await unit.documents.save(self.value("a", owner_id=owner, source="disk.md", title="Again"))
+        with pytest.raises(AlreadyExists):
+            async with transactions.begin() as unit:
+                await unit.documents.save(self.value("e", owner_id=owner, source="disk.md"))
+
+        async with transactions.view() as unit:
+            found = await unit.documents.by_source(owner, "disk.md")
+            assert found is not None
+            assert (found.document_id, found.title) == ("a", "Again")
+            assert (await unit.documents.by_source("bob", "disk.md")).document_id == "b"
+            assert await unit.documents.by_source(owner, "other.md") is None
+            assert await unit.documents.by_source("eve", "disk.md") is None
+
+    async def test_lists_newest_first(self, transactions: KnowledgeTransactions) -> None:
+        """An owner's documents, or the global ones, newest first, narrowed by type and collection, page by page."""
+        rows = [
+            ("a", "ana", "runbook", "x"), ("b", None, "runbook", "x"), ("c", "ana", "guide", "x"),
+            ("d", "ana", "runbook", "y"), ("e", "ana", "runbook", "x"), ("f", "bob", "runbook", "x"),
+        ]  # fmt: skip
+        async with undone(transactions) as unit:
+            for number, (id, owner, kind, collection) in enumerate(rows):
+                at = NOON + timedelta(minutes=min(number, 3))  # the last ones at the same time
+                document = self.value(id, owner_id=owner, document_type=kind, collection=collection, created_at=at)
+                await unit.documents.save(document)
+
+            async def listed(owner: str | None, kind: str | None = None, collection: str | None = None) -> str:
+                asked: dict[str, Any] = {"document_type": kind, "collection": collection}
+                found = ids(await unit.documents.of_owner(owner, **asked, limit=10, offset=0))
+                assert len(found) == await unit.documents.count(owner, **asked)
+                return found
+
+            assert [await listed(owner) for owner in ("ana", None, "bob", "eve")] == ["edca", "b", "f", ""]
+            assert [
+                await listed("ana", "runbook"), await listed("ana", None, "x"), await listed("ana", "runbook", "x")
+            ] == ["eda", "eca", "ea"]  # fmt: skip
+            assert [await listed(None, "runbook", "x"), await listed(None, "guide")] == ["b", ""]
+            page = await unit.documents.of_owner("ana", document_type=None, collection=None, limit=2, offset=1)
+            assert ids(page) == "dc"
+
+    async def test_finds_what_another_model_embedded(self, transactions: KnowledgeTransactions) -> None:
+        """Ready documents that this model has not embedded, oldest first; None stands for no model at all."""
+        async with undone(transactions) as unit:
+            for id, model, status in [
+                ("c", "old/1", DocumentStatus.READY),
+                ("a", None, DocumentStatus.READY),
+                ("b", "new/1", DocumentStatus.READY),
+                ("d", "old/1", DocumentStatus.PROCESSING),
+                ("e", None, DocumentStatus.FAILED),
+            ]:
+                await unit.documents.save(self.value(id, embedded_with=model, status=status))
+
+            assert [
+                ids(await unit.documents.not_embedded_with(model, limit=10)) for model in ("new/1", "old/1", None)
+            ] == ["ca", "ab", "cb"]
+            assert ids(await unit.documents.not_embedded_with("new/1", limit=1)) == "c"
+
+    async def test_knows_every_file(self, transactions: KnowledgeTransactions) -> None:
+        """Each file that a document refers to, so that the others can be swept."""
+        async with undone(transactions) as unit:
+            for id in "abc":
+                await unit.documents.save(self.value(id, file_key=None if id == "b" else f"documents/{id}"))
+
+            assert {"documents/a", "documents/c"} == await unit.documents.file_keys()

@@ -1,0 +1,26 @@
+from datetime import timedelta
+from typing import Any
+
+from faultmaven_domain.auth import AuthTransactions, TokenFamily
+from tests.contracts.data_provider import DataProviderContract, undone
+from tests.contracts.values import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+class FamilyRepositoryContract(DataProviderContract[TokenFamily]):
+    module, part, key, text = "auth", "families", "family_id", "current"
+
+    def value(self, id: str, **changes: Any) -> TokenFamily:
+        fields: dict[str, Any] = {"family_id": id, "user_id": "ana", "current": "t1", "expires_at": NOON}
+        return TokenFamily(**{**fields, **changes})
+
+    async def test_forgets_the_expired(self, transactions: AuthTransactions) -> None:
+        """Families nobody can use any more go, revoked or not; those with a moment left stay."""
+        async with undone(transactions) as unit:
+            await unit.families.save(self.value("long ago", expires_at=NOON - SECOND, revoked_at=NOON - SECOND))
+            await unit.families.save(self.value("just now", expires_at=NOON))
+            await unit.families.save(self.value("live", expires_at=NOON + timedelta(microseconds=1)))
+
+            assert [await unit.families.delete_expired(before=NOON) for _ in range(2)] == [2, 0]
+            assert [family.family_id for family in await unit.families.query()] == ["live"]

@@ -1,0 +1,97 @@
+"""Killed at any moment, a turn is answered once, and a post-mortem is written once."""
+
+from itertools import count
+
+import pytest
+
+from faultmaven_domain.agent import AgentService, TurnStatus
+from faultmaven_domain.case import PostMortemRequested
+from faultmaven_domain.kernel.jobs import LEASE, JobState
+from tests.fakes.clock import FakeClock
+from tests.fakes.death import Fate, Killed
+from tests.fakes.ids import FakeIds
+from tests.fakes.people import ANA
+from tests.fakes.reach import Reach
+
+from .world import World, build
+
+PORTS = ("transactions", "cases", "evidence", "knowledge", "llm", "results")
+
+
+def mortal(world: World, steps: int) -> AgentService:
+    """The agent's service in a process that dies after so many moments."""
+    fate = Fate(steps)
+    return world.agent_with(**{port: fate.over(getattr(world.here, port)) for port in PORTS})
+
+
+async def survives(world: World, agent: AgentService) -> bool:
+    """Do the work with this service; a worker that died is followed by one that lives, once the lease is over."""
+    try:
+        await world.work(agent)
+    except Killed:
+        world.clock.advance(LEASE)
+        await world.work()
+        return False
+    return True
+
+
+async def a_world(reach: Reach) -> World:
+    world = build(reach, FakeClock(), FakeIds())
+    await world.knowledge.start()
+    await world.teach()
+    return world
+
+
+@pytest.mark.parametrize("when", ["answering", "submitting"])
+async def test_a_turn_is_answered_once(reach: Reach, when: str) -> None:
+    """Wherever the process dies: nothing acknowledged is lost, and nothing is said twice."""
+    for steps in count():
+        world = await a_world(reach)
+        case = await world.case()
+        agent = mortal(world, steps)
+        if when == "answering":
+            turn = await world.ask(case)
+            whole = await survives(world, agent)
+        else:
+            try:
+                turn, whole = await agent.submit(principal=ANA, case_id=case.case_id, message="Why?"), True
+            except Killed:
+                async with world.here.transactions.view() as unit:
+                    stored = await unit.turns.query()
+                if not stored:
+                    assert await world.said(case) == ()
+                    continue
+                [turn], whole = stored, False
+            await world.work()
+
+        answered = await world.result(turn)
+        assert answered.status is TurnStatus.COMPLETED
+        assert answered.answer is not None
+        said = await world.said(case)
+        assert [(message.role, message.turn_number) for message in said] == [("user", 1), ("agent", 1)]
+        assert said[1].content == answered.answer.content
+        assert (await world.job(turn.job_id)).state is JobState.COMPLETED
+        if whole:
+            assert steps > 5
+            return
+
+
+async def test_a_post_mortem_is_written_once(reach: Reach) -> None:
+    """Wherever the process dies, case and knowledge base end with the same one report."""
+    for steps in count():
+        world = await a_world(reach)
+        world.llm.replies.extend(["The first report.", "The second report."])
+        case = await world.case()
+        await world.cases.close(principal=ANA, case_id=case.case_id)
+        [job_id] = await world.waiting(PostMortemRequested.topic)
+
+        whole = await survives(world, mortal(world, steps))
+
+        [report] = await world.cases.reports(principal=ANA, case_id=case.case_id)
+        [document] = (await world.knowledge.list(principal=ANA)).items
+        taught = await world.knowledge.get(principal=ANA, document_id=document.document_id)
+        assert taught.content == report.content
+        assert (await world.job(job_id)).state is JobState.COMPLETED
+        if whole:
+            assert steps > 5
+            return

@@ -1,0 +1,82 @@
+"""Finding lines by a question's words."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faultmaven_domain.evidence.search import LONGEST_QUOTE, WINDOW, names_in, search_lines, words
+
+WORDS = ("timeout", "pool", "connection", "cart", "GET", "200", "the", "failing", "")
+LINES = st.lists(
+    st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join) | st.text(max_size=30) | st.just("x " * 1_000),
+    max_size=60,
+)
+QUERIES = st.lists(st.sampled_from([*WORDS, "absent"]), max_size=4).map(" ".join)
+
+
+@given(lines=LINES, query=QUERIES, limit=st.integers(0, 5))
+def test_a_window_quotes_what_stands_there(lines: list[str], query: str, limit: int) -> None:
+    """Each line of a window is the file's line of that number, or the beginning of a long one."""
+    text = "\n".join(lines)
+    written = text.split("\n")
+
+    for window in search_lines(text, query, limit):
+        quoted = window.text.split("\n")
+        assert 1 <= window.first <= window.last <= len(written)
+        assert len(quoted) == window.last - window.first + 1 <= WINDOW
+        assert all(written[window.first - 1 + n].startswith(line) for n, line in enumerate(quoted))
+        assert len(window.text) <= LONGEST_QUOTE + 80
+
+
+@given(lines=LINES, query=QUERIES, limit=st.integers(0, 5))
+def test_windows_come_best_first_and_apart(lines: list[str], query: str, limit: int) -> None:
+    """No more than asked for, by falling score, none over another."""
+    found = search_lines("\n".join(lines), query, limit)
+
+    assert len(found) <= limit
+    assert [window.score for window in found] == sorted((window.score for window in found), reverse=True)
+    taken = [number for window in found for number in range(window.first, window.last + 1)]
+    assert len(taken) == len(set(taken))
+
+
+@given(lines=LINES, query=QUERIES)
+def test_something_is_found_where_a_word_is(lines: list[str], query: str) -> None:
+    """A window is found exactly where it has a word of the question that says something, and has a score for it."""
+    text = "\n".join(lines)
+    wanted = set(words(query)) - {"the", "failing"}
+
+    found = search_lines(text, query, 100)
+
+    assert bool(found) == bool(wanted & set(words(text)))
+    assert all(window.score > 0 for window in found)
+
+
+def test_a_rare_word_weighs_more() -> None:
+    """What stands everywhere says little."""
+    text = "\n".join(["pool pool ok"] * WINDOW * 5 + ["pool deadlock"] + ["pool pool ok"] * WINDOW)
+
+    best = search_lines(text, "pool deadlock", 1)[0]
+
+    assert "deadlock" in best.text
+
+
+def test_the_words_of_a_question_find_nothing_by_themselves() -> None:
+    """How one asks is not what one asks for."""
+    assert search_lines("what is failing here and which should I check first", "What is failing, and why?", 3) == ()
+
+
+@given(query=st.text())
+def test_names_are_taken_from_what_was_asked(query: str) -> None:
+    """No word is made up."""
+    assert set(words(names_in(query))) <= set(words(query))
+
+
+def test_names_are_what_is_quoted_and_what_holds_a_digit() -> None:
+    """Ids and quotations; not what one asks with, and no bare year or count."""
+    assert names_in("Why did `pool-7` drop req_81f3c2 in 2026 after the 'deploy'?") == "pool-7 deploy req_81f3c2"
+
+
+def test_blank_lines_at_the_end_are_left_out() -> None:
+    """A window ends where its words end."""
+    [window] = search_lines("deadlock\n\n   \n\n", "deadlock", 1)
+
+    assert (window.first, window.last, window.text) == (1, 1, "deadlock")

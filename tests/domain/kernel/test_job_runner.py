@@ -1,0 +1,283 @@
+from datetime import timedelta
+
+import pytest
+
+from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
+from faultmaven_domain.kernel.job_desk import JobDesk, TryAgain, WorkCancelled
+from faultmaven_domain.kernel.job_runner import JobRunner
+from faultmaven_domain.kernel.job_service import JobBooks, JobService
+from faultmaven_domain.kernel.jobs import LEASE, MAX_ATTEMPTS, JobNotFound, JobState
+from tests.fakes.clock import FakeClock
+from tests.fakes.death import Killed
+from tests.fakes.people import ANA
+from tests.fakes.queue import Postbox
+
+from .coffee import Ask, CoffeeRequested, Row
+
+
+@pytest.fixture
+def runner(books: JobBooks, clock: FakeClock) -> JobRunner:
+    return JobRunner(books, clock)
+
+
+@pytest.fixture
+def jobs(books: JobBooks, clock: FakeClock) -> JobService:
+    return JobService(books, Postbox(), clock)
+
+
+async def waiting(books: JobBooks, clock: FakeClock) -> list[str]:
+    """The messages the outboxes still hold."""
+    held = []
+    for transactions in books.values():
+        async with transactions.view() as unit:
+            held += await unit.outbox.due(sent_before=clock.now() + timedelta(days=1))
+    return [message.id for message in held]
+
+
+class Work:
+    """A use-case that counts its runs and fails as it is told, each time with the next of ``errors``."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self.errors = list(errors)
+        self.runs = 0
+
+    async def __call__(self) -> None:
+        self.runs += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+@pytest.mark.parametrize("module", ["case", "agent"])
+async def test_done_once(runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row, module: str) -> None:
+    """A job of any module is begun, done, ended and leaves the outbox; delivered again, it is not done again."""
+    job, work = await ask(module), Work()
+
+    await runner.run(job.job_id, work)
+    await runner.run(job.job_id, work)
+
+    ended = await row(job.job_id)
+    assert (ended.state, ended.attempts, ended.progress, ended.finished_at) == (JobState.COMPLETED, 1, 1.0, clock.now())
+    assert work.runs == 1
+    assert await waiting(books, clock) == []
+
+
+async def test_a_job_without_a_row_is_let_go(runner: JobRunner) -> None:
+    """A message of a job nobody knows is not worked on."""
+    work = Work()
+
+    await runner.run("00000000-0000-0000-0000-000000000099", work)
+
+    assert work.runs == 0
+
+
+async def test_a_held_job_is_left_to_its_worker(runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
+    """A second delivery waits until the first worker's lease could end, and does nothing meanwhile."""
+    job, second = await ask(), Work()
+
+    async def first() -> None:
+        clock.advance(LEASE / 4)
+        with pytest.raises(TryAgain) as later:
+            await runner.run(job.job_id, second)
+        assert later.value.delay == LEASE * 3 / 4
+
+    await runner.run(job.job_id, first)
+
+    assert second.runs == 0
+    assert (await row(job.job_id)).state is JobState.COMPLETED
+
+
+async def test_a_dead_workers_job_is_taken_over(runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
+    """After a lease of silence another worker begins it anew."""
+    job, work = await ask(), Work(Killed())
+    with pytest.raises(Killed):
+        await runner.run(job.job_id, work)
+    assert (await row(job.job_id)).state is JobState.RUNNING
+
+    clock.advance(LEASE)
+    await runner.run(job.job_id, work)
+
+    ended = await row(job.job_id)
+    assert (ended.state, ended.attempts, work.runs) == (JobState.COMPLETED, 2, 2)
+
+
+async def test_a_job_that_kills_its_workers_is_parked(runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
+    """What no worker survives is not begun for ever."""
+    job, work = await ask(), Work(*[Killed() for _ in range(MAX_ATTEMPTS)])
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(Killed):
+            await runner.run(job.job_id, work)
+        clock.advance(LEASE)
+
+    await runner.run(job.job_id, work)
+
+    parked = await row(job.job_id)
+    assert (parked.state, parked.error) == (JobState.FAILED, "Its worker died each time.")
+    assert work.runs == MAX_ATTEMPTS
+
+
+async def test_what_may_pass_is_tried_again(
+    runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """An outage puts the job back, each time for longer; its owner can read why; the last one parks it as failed."""
+    job, work = await ask(), Work(*[Unavailable("No coffee.") for _ in range(MAX_ATTEMPTS)])
+    delays = []
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(TryAgain) as later:
+            await runner.run(job.job_id, work)
+        delays.append(later.value.delay.total_seconds())
+        put_back = await row(job.job_id)
+        assert (put_back.state, put_back.error) == (JobState.QUEUED, "No coffee.")
+        assert await waiting(books, clock) == [job.job_id]
+
+    await runner.run(job.job_id, work)
+
+    failed = await row(job.job_id)
+    assert (failed.state, failed.attempts, failed.error) == (JobState.FAILED, MAX_ATTEMPTS, "No coffee.")
+    assert delays == [2, 4]
+    assert await waiting(books, clock) == []
+
+
+async def test_what_cannot_pass_fails_at_once(
+    runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """A wrong request is not tried three times."""
+    job, work = await ask(), Work(InvalidInput("No such cup."))
+
+    await runner.run(job.job_id, work)
+
+    failed = await row(job.job_id)
+    assert (failed.state, failed.attempts, failed.error) == (JobState.FAILED, 1, "No such cup.")
+    assert await waiting(books, clock) == []
+
+
+async def test_an_inner_error_is_not_told(runner: JobRunner, ask: Ask, row: Row) -> None:
+    """What nobody expected is logged; the owner reads that it happened, and nothing of how we are built."""
+    job = await ask()
+
+    with pytest.raises(TryAgain):
+        await runner.run(job.job_id, Work(RuntimeError("password=hunter2")))
+
+    assert (await row(job.job_id)).error == "An internal error; the server's log says more."
+
+
+@pytest.mark.parametrize("late", [None, Unavailable(), InvalidInput()])
+async def test_a_worker_that_lost_its_lease_spoils_nothing(
+    runner: JobRunner, clock: FakeClock, ask: Ask, row: Row, late: Exception | None
+) -> None:
+    """Whatever becomes of a worker that was silent too long, the one that took over decides how the job ends."""
+    job = await ask()
+
+    async def silent() -> None:
+        clock.advance(LEASE)
+        await runner.run(job.job_id, second)
+        if late is not None:
+            raise late
+
+    async def second() -> None:
+        pass
+
+    await runner.run(job.job_id, silent)
+
+    assert (await row(job.job_id)).state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("late", [Unavailable(), InvalidInput()])
+async def test_a_late_error_leaves_the_new_worker_its_job(
+    runner: JobRunner, clock: FakeClock, ask: Ask, row: Row, late: Exception
+) -> None:
+    """An error of a worker that lost its lease neither frees nor fails what another is working on."""
+    job = await ask()
+    errors = [late]
+
+    async def first() -> None:
+        clock.advance(LEASE)
+        async with runner.books["agent"].begin() as unit:
+            await unit.jobs.save((await row(job.job_id)).begun(at=clock.now()))
+        raise errors.pop()
+
+    await runner.run(job.job_id, first)
+
+    assert (await row(job.job_id)).held(at=clock.now())
+
+
+async def test_called_off_while_it_ran(runner: JobRunner, jobs: JobService, ask: Ask, row: Row) -> None:
+    """Work that hears of it stops; the job stays called off and is not begun again."""
+    job = await ask()
+
+    async def work() -> None:
+        await jobs.cancel(principal=ANA, job_id=job.job_id)
+        await JobDesk(runner.books["agent"], runner.clock).progress(job.job_id, 0.5)
+        raise AssertionError("it went on")
+
+    await runner.run(job.job_id, work)
+    again = Work()
+    await runner.run(job.job_id, again)
+
+    assert ((await row(job.job_id)).state, again.runs) == (JobState.CANCELLED, 0)
+
+
+async def test_called_off_too_late(runner: JobRunner, jobs: JobService, ask: Ask, row: Row) -> None:
+    """Work that never asked is done all the same, and the job stays called off."""
+    job = await ask()
+
+    async def work() -> None:
+        await jobs.cancel(principal=ANA, job_id=job.job_id)
+
+    await runner.run(job.job_id, work)
+
+    assert (await row(job.job_id)).state is JobState.CANCELLED
+
+
+@pytest.mark.parametrize("error", [None, Unavailable()])
+async def test_a_row_that_vanished(runner: JobRunner, ask: Ask, error: Exception | None) -> None:
+    """A job whose row is gone when its work ends has nothing to end."""
+    job = await ask()
+
+    async def work() -> None:
+        async with runner.books["agent"].begin() as unit:
+            await unit.jobs.delete(job.job_id)
+        if error is not None:
+            raise error
+
+    if error is None:
+        with pytest.raises(JobNotFound):
+            await runner.run(job.job_id, work)
+    else:
+        await runner.run(job.job_id, work)
+
+
+class TestDesk:
+    async def test_progress_is_a_sign_of_life(self, runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
+        """A share done is stored with its time, and never taken back."""
+        job = await ask()
+        desk = JobDesk(runner.books["agent"], clock)
+
+        await desk.progress(job.job_id, 0.7)
+        at = clock.advance(timedelta(seconds=3))
+        await desk.progress(job.job_id, 0.2)
+
+        stored = await row(job.job_id)
+        assert (stored.progress, stored.heartbeat_at) == (0.7, at)
+
+    async def test_progress_of_no_job(self, runner: JobRunner, clock: FakeClock) -> None:
+        """Nobody can be told how far a job is that is not there."""
+        with pytest.raises(JobNotFound):
+            await JobDesk(runner.books["agent"], clock).progress("none", 0.5)
+
+    async def test_a_rolled_back_use_case_asks_for_nothing(
+        self, books: JobBooks, clock: FakeClock, ask: Ask, jobs: JobService
+    ) -> None:
+        """The job and its message are of the transaction that makes them necessary."""
+
+        async def use_case() -> None:
+            async with books["agent"].begin() as unit:
+                await JobDesk(books["agent"], clock).ask(
+                    unit, CoffeeRequested(job_id="1"), owner_id=ANA.user_id, subject_id="cup"
+                )
+                raise WorkCancelled
+
+        with pytest.raises(WorkCancelled):
+            await use_case()
+
+        assert await jobs.list(principal=ANA) == ()
+        assert await waiting(books, clock) == []
