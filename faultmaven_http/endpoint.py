@@ -1,8 +1,9 @@
 """One operation under one mount: who asks, may they, what do they ask, and the answer in the mount's dialect."""
 
+import logging
 from typing import Any
 
-from attrs import Factory, field, frozen
+from attrs import frozen
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -16,15 +17,15 @@ from faultmaven_domain.kernel.principal import Principal
 from .addresses import Addresses
 from .errors import refused
 from .files import file_response
-from .incoming import FORM_FIELDS, LARGEST_JSON, Incoming, content_type, form_body, json_body
+from .incoming import FORM_FIELDS, LARGEST_OF_ANYONE, Incoming, content_type, form_body, json_body
 from .limits import Limits, headers_of
 from .operation import Call, Operation, Reply
 from .wire import Dialect, spelled_out, structured
 from .wire.evidence import EvidenceFile
-from .wire.plain import is_text
+from .wire.plain import LARGEST_JSON, is_text
 
+log = logging.getLogger("faultmaven.http")
 LONGEST_ID = 200
-LONGEST_TOKEN = 8_192
 
 
 @frozen(kw_only=True)
@@ -36,9 +37,6 @@ class Endpoint:
     fm: FaultMaven
     addresses: Addresses
     limits: Limits
-    _hints: dict[str, Any] = field(init=False, default=Factory(lambda self: self.operation.hints, takes_self=True))
-    _json: type | None = field(init=False, default=Factory(lambda self: self.operation.json, takes_self=True))
-    _form: type | None = field(init=False, default=Factory(lambda self: self.operation.form, takes_self=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         incoming = Incoming(scope, receive, limit=self._limit())
@@ -48,6 +46,8 @@ class Endpoint:
             response = await self._answered(request, incoming, allowance)
         except FaultMavenError as error:
             response = refused(error, self.dialect)
+            if response.status_code >= 500:
+                log.warning("request %s: %s: %s", scope["state"]["request_id"], error.code, error.message)
         finally:
             await request.close()
         for each in allowance:
@@ -73,7 +73,7 @@ class Endpoint:
             arguments["principal"] = principal
         if self.operation.query is not None:
             arguments["query"] = spelled_out(_query(request), self.operation.query)
-        if "body" in self._hints:
+        if "body" in self.operation.hints:
             arguments["body"] = await self._body(request, incoming)
         base = self.addresses.base(request) + self.dialect.prefix
         reply = await self.operation.handler(Call(fm=self.fm, request=request, base=base), **arguments)
@@ -87,20 +87,20 @@ class Endpoint:
         if header is None:
             return None, Unauthenticated() if self.operation.needs_principal else None
         scheme, _, token = header.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+        if scheme.lower() != "bearer":
             return None, InvalidToken()
         try:
-            return await self.fm.auth.authenticate(token=token), None
+            return await self.fm.auth.authenticate(token=token.strip()), None
         except FaultMavenError as error:
             return None, error
 
     async def _body(self, request: Request, incoming: Incoming) -> object:
-        if self._form is not None and (self._json is None or content_type(request) == "multipart/form-data"):
+        json, form = self.operation.json, self.operation.form
+        if form is not None and (json is None or content_type(request) == "multipart/form-data"):
             fields = await form_body(request, incoming, largest_file=self.fm.settings.max_upload_bytes)
-            return spelled_out(fields, self._form)
+            return spelled_out(fields, form)
         value = await json_body(request)
-        return structured(value, self._json) if self._json is not None else value
+        return structured(value, json) if json is not None else value
 
     async def _written(self, request: Request, reply: Reply) -> Response:
         value = reply.value
@@ -114,9 +114,12 @@ class Endpoint:
         return JSONResponse(self.dialect.written(value), reply.status, dict(reply.headers))
 
     def _limit(self) -> int:
-        if self._form is not None:
+        """How much is read of a body, in bytes."""
+        if not self.operation.needs_principal:
+            return LARGEST_OF_ANYONE
+        if self.operation.form is not None:
             return self.fm.settings.max_upload_bytes + FORM_FIELDS
-        return self.fm.settings.max_upload_bytes if self.operation.large else LARGEST_JSON
+        return max(self.fm.settings.max_upload_bytes, LARGEST_JSON) if self.operation.large else LARGEST_JSON
 
 
 async def _sent_early(response: Response, incoming: Incoming, scope: Scope, receive: Receive, send: Send) -> None:

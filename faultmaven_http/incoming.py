@@ -14,7 +14,8 @@ from faultmaven_domain.kernel.errors import InvalidInput, StorageFull, TooLarge,
 
 from .wire import parsed
 
-LARGEST_JSON = 2 * 1024 * 1024
+#: What is read of someone who need not sign in.
+LARGEST_OF_ANYONE = 128 * 1024
 #: What a form may hold beside its file.
 FORM_FIELDS = 1024 * 1024
 DRAINED_FOR = 10.0

@@ -6,6 +6,7 @@ JSON, or from a form if it holds an Upload), ``query`` (an attrs class) and the 
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -71,35 +72,35 @@ class Operation:
     headers: Mapping[str, str] = field(factory=dict)
     large: bool = False  # whether its JSON may be as large as an upload
 
-    @property
+    @cached_property
     def hints(self) -> dict[str, Any]:
         return get_type_hints(self.handler)
 
-    @property
+    @cached_property
     def path_names(self) -> tuple[str, ...]:
         return tuple(_BRACES.findall(self.path))
 
-    @property
+    @cached_property
     def needs_principal(self) -> bool:
         return self.hints.get("principal") is Principal
 
-    @property
+    @cached_property
     def reads_principal(self) -> bool:
         return "principal" in self.hints
 
-    @property
+    @cached_property
     def query(self) -> type | None:
         return self.hints.get("query")
 
-    @property
+    @cached_property
     def json(self) -> type | None:
         return next((kind for kind in self._bodies if not is_form(kind)), None)
 
-    @property
+    @cached_property
     def form(self) -> type | None:
         return next((kind for kind in self._bodies if is_form(kind)), None)
 
-    @property
+    @cached_property
     def _bodies(self) -> tuple[type, ...]:
         hint = self.hints.get("body")
         if hint is None:

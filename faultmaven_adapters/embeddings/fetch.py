@@ -56,6 +56,8 @@ def fetch_from_hub(model: PublishedModel, into: Path, progress: Progress, *, hub
         for name in FILES:
             url = f"{hub.rstrip('/')}/{model.repository}/resolve/main/{name}"
             (into / name).parent.mkdir(exist_ok=True)
+            step = partial(progress, f"{model.name}/{name} from the model hub")
+            step(0, None)
             try:
                 with client.stream("GET", url) as answer, open(into / name, "wb") as file:
                     answer.raise_for_status()
@@ -64,7 +66,7 @@ def fetch_from_hub(model: PublishedModel, into: Path, progress: Progress, *, hub
                     total = int(length) if length else None
                     for chunk in answer.iter_bytes(_CHUNK):
                         file.write(chunk)
-                        progress(f"{model.name}/{name} from the model hub", file.tell(), total)
+                        step(file.tell(), total)
             except httpx2.HTTPStatusError as error:
                 raise ModelNotFetched(f"{url} answered {error.response.status_code}.") from error
             except httpx2.HTTPError as error:

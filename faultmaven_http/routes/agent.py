@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 
 from attrs import frozen
 
@@ -64,15 +65,14 @@ async def _view(call: Call, principal: Principal, turn: Turn, *, as_job: bool = 
 
 async def _ended(call: Call, principal: Principal, turn: Turn, seconds: int) -> Turn:
     """The turn once it has ended, or as it is when the time is up or its caller has gone; it goes on all the same."""
-    pause = _FIRST_PAUSE
-    try:
-        async with asyncio.timeout(seconds):
-            while turn.status is TurnStatus.PROCESSING and not await call.request.is_disconnected():
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.05, _LONGEST_PAUSE)
-                turn = await call.fm.agent.result(principal=principal, job_id=turn.job_id)
-    except TimeoutError:
-        return turn
+    pause, deadline = _FIRST_PAUSE, time.monotonic() + seconds
+    while turn.status is TurnStatus.PROCESSING and not await call.request.is_disconnected():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.05, _LONGEST_PAUSE)
+        turn = await call.fm.agent.result(principal=principal, job_id=turn.job_id)
     return turn
 
 

@@ -2,19 +2,26 @@
 
 import json
 import math
+import re
 
-from faultmaven_domain.kernel.errors import InvalidInput
+from faultmaven_domain.kernel.errors import InvalidInput, TooLarge
 
 DEEPEST = 64
+#: How much JSON there may be, one long text in it not counted.
+LARGEST_JSON = 2 * 1024 * 1024
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def parsed(data: bytes) -> object:
     """A JSON text's value; an empty text counts as an empty object.
 
-    Raises: InvalidInput for what is not JSON (RFC 8259, so no NaN), nests deeper than DEEPEST or is not valid Unicode.
+    Raises: InvalidInput for what is not JSON (RFC 8259, so no NaN), nests deeper than DEEPEST or is not valid Unicode;
+    TooLarge for one that is large by anything but its texts.
     """
     if not data.strip():
         return {}
+    if len(data) > LARGEST_JSON and len(_STRING.sub(b"", data)) > LARGEST_JSON:
+        raise TooLarge("The body holds too many values.")
     try:
         value: object = json.loads(data.decode(), parse_constant=_no_number)
     except RecursionError as error:

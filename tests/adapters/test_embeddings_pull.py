@@ -197,7 +197,7 @@ class TestFromTheHub:
 
     def test_no_hub_is_said(self, model: PublishedModel, directory: Path) -> None:
         """Without a network the error says where it could not go."""
-        with pytest.raises(ModelNotFetched, match="127.0.0.1:9/someone/tiny/.* did not come"):
+        with pytest.raises(ModelNotFetched, match=r"127\.0\.0\.1:9/someone/tiny/.* did not come"):
             pull_model(directory, source="hub", progress=quiet, model=model, hub=NOWHERE)
 
     @pytest.mark.parametrize(

@@ -166,21 +166,44 @@ async def test_says_when_it_ended_by_itself(tmp_path: Path, caplog: pytest.LogCa
         assert await ask(server, "GET", "k") == b"v"
 
 
-async def test_the_shell_kills_nobody_once_it_was_told(tmp_path: Path) -> None:
-    """A line in the pipe sends the shell away; only the pipe's end makes it kill."""
+@pytest.mark.parametrize(("line", "end"), [(b"ended\n", -signal.SIGKILL), (b"", -signal.SIGTERM)])
+async def test_the_shell_kills_nobody_once_it_was_told(tmp_path: Path, line: bytes, end: int) -> None:
+    """A line in the pipe sends the shell away as it is; the pipe's end alone makes it kill."""
+    # The program lets go of its output, so that the pipe it goes to ends with the shell beside it.
+    os.mkfifo(tmp_path / "said")
+    said = os.open(tmp_path / "said", os.O_RDONLY | os.O_NONBLOCK)
     lock = os.open(tmp_path / "redis.lock", os.O_RDWR | os.O_CREAT)
-    told, told_pipe = await _spawn(["sleep", "600"], tmp_path / "log", lock)
-    untold, untold_pipe = await _spawn(["sleep", "600"], tmp_path / "log", lock)
-    os.close(lock)
-    os.write(told_pipe, b"ended\n")
-    os.close(told_pipe)
-    os.close(untold_pipe)
+    program = ["/bin/sh", "-c", "echo let go; exec sleep 600 >/dev/null 2>&1"]
+    process, pipe = await _spawn(program, tmp_path / "said", lock)
+    try:
+        async with asyncio.timeout(20):  # lest a broken one hang the suite
+            while not is_read(said):
+                await asyncio.sleep(0.002)
+            os.write(pipe, line)
+            os.close(pipe)
+            while not is_over(said):
+                await asyncio.sleep(0.002)
+    finally:
+        process.kill()
+        os.close(said)
+        os.close(lock)
 
-    assert await untold.wait() == -signal.SIGTERM
-    assert told.returncode is None
-    told.kill()
-    await told.wait()
+    assert await process.wait() == end
     wait_until_free(tmp_path)
+
+
+def is_read(pipe: int) -> bool:
+    try:
+        return os.read(pipe, 100) != b""
+    except BlockingIOError:
+        return False
+
+
+def is_over(pipe: int) -> bool:
+    try:
+        return os.read(pipe, 100) == b""
+    except BlockingIOError:
+        return False
 
 
 async def test_two_owners_of_one_directory(tmp_path: Path) -> None:
@@ -281,7 +304,7 @@ async def test_a_program_that_is_none(tmp_path: Path) -> None:
     assert caught.value.details == {"field": "REDIS_SERVER"}
 
 
-async def test_a_server_that_does_not_start(tmp_path: Path) -> None:
+async def test_a_server_that_does_not_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A program that ends at once is told of with the place of its log; the directory is free, its file untouched."""
     (tmp_path / "appendonly.aof").write_bytes(b"")
     with pytest.raises(Unavailable, match=r"redis\.log"):
@@ -290,6 +313,7 @@ async def test_a_server_that_does_not_start(tmp_path: Path) -> None:
 
     wait_until_free(tmp_path)
     assert (tmp_path / "appendonly.aof").exists()
+    assert caplog.text == ""
 
 
 async def test_a_cancelled_start_leaves_nothing(tmp_path: Path) -> None:

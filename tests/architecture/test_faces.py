@@ -43,7 +43,7 @@ def test_every_use_case_may_be_called_from_afar(service: type, data: st.DataObje
 @pytest.mark.parametrize("service", SERVICES, ids=module_of)
 def test_nothing_else_is_public(service: type) -> None:
     """A service has use-cases and the ports it was given, no property and no helper."""
-    ports = {port.name for port in fields(service)}  # type: ignore[arg-type, misc]
+    ports = {port.name for port in fields(service)}
     public = {name for name in vars(service) if not name.startswith("_")}
 
     assert public - ports == set(face_of(service))

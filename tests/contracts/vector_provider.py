@@ -332,6 +332,8 @@ class VectorProviderContract:
         assert await beside.search(RUNBOOKS, at(0), 5, scope=ANA) == []
         assert await beside.search_text(RUNBOOKS, "words", 5, scope=ANA) == []
 
+        with pytest.raises(Unavailable):
+            await beside.upsert(RUNBOOKS, [a_passage("b")], [at(0)])
         await beside.prepare(RUNBOOKS, model="other/1", dimension=3)
         await beside.upsert(RUNBOOKS, [a_passage("b")], [[1.0, 0.0, 0.0]])
         assert ids(await ready.search(RUNBOOKS, [1.0, 0.0, 0.0], 5, scope=ANA)) == ["b"]

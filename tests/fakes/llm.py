@@ -1,5 +1,5 @@
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from attrs import define, field, frozen
 
@@ -7,6 +7,10 @@ from faultmaven_domain.agent import ChatResponse, Message
 
 #: What a script is made of: words, a whole response, an error to raise, or something to do before answering.
 Reply = str | ChatResponse | BaseException | Callable[[Sequence[Message]], Awaitable[str]]
+
+
+def _script(replies: Iterable[Reply]) -> deque[Reply]:
+    return deque(replies)
 
 
 @frozen(kw_only=True)
@@ -31,7 +35,7 @@ class Prompt:
 class ScriptedLLM:
     """Plays its replies one after the other and remembers every prompt. Once they are out it says ``otherwise``."""
 
-    replies: deque[Reply] = field(factory=deque, converter=deque)
+    replies: deque[Reply] = field(factory=deque, converter=_script)
     otherwise: str = "The disk is full [1]."
     prompts: list[Prompt] = field(factory=list, init=False)
 

@@ -7,7 +7,8 @@ from openapi_spec_validator import validate
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
-from faultmaven_http.app import OPERATIONS
+from faultmaven_http.app import OPERATIONS, SURFACE
+from faultmaven_http.openapi import document as document_of
 from tests.http.conftest import Clients, contract
 
 
@@ -29,11 +30,13 @@ def routed(routes: list[BaseRoute], prefix: str = "") -> set[tuple[str, str]]:
     return found
 
 
-async def test_the_document_is_valid(document: dict[str, object]) -> None:
-    """OpenAPI 3.1, by its own schema."""
-    validate(document)
+def test_the_document_is_valid() -> None:
+    """OpenAPI 3.1, by its own schema; one prefix is enough, the other being the same."""
+    one = document_of(SURFACE[:2])
 
-    assert document["openapi"] == "3.1.0"
+    validate(one)
+
+    assert one["openapi"] == "3.1.0"
 
 
 async def test_what_is_routed_is_described_and_the_other_way_round(

@@ -58,7 +58,7 @@ def _is_new(
 ) -> bool:
     if pattern.first_line <= _FEWEST_BEFORE:
         return False
-    if False:
+    if pattern.first_line > report.line_count * _EARLY_PART:
         return True
     return at is not None and start is not None and end is not None and at - start > (end - start) * _EARLY_PART
 

@@ -48,7 +48,7 @@ class Shape:
 
 @define
 class TemplateMiner:
-    """``dropped`` counts the messages whose shape found no room, or had to make room: seen once, and harmless."""
+    """``dropped`` counts the messages whose shape found no room, or had to make room: the rarest of the harmless."""
 
     most_shapes: int = MOST_SHAPES
     dropped: int = 0
@@ -67,7 +67,7 @@ class TemplateMiner:
         settled = settle(words)
         shape = self._settled.get((level, settled))
         if shape is None:
-            if len(self._settled) >= self.most_shapes and not self._made_room(level, settled):
+            if len(self._settled) >= self.most_shapes and not self._made_room():
                 return None
             shape = self._settled[level, settled] = Shape(level, settled)
         if len(self._raw) >= 4 * self.most_shapes:
@@ -75,18 +75,19 @@ class TemplateMiner:
         self._raw[level, words] = shape
         return shape
 
-    def _made_room(self, level: str | None, words: Words) -> bool:
-        """Room is made by merging; where that is not enough, of what was seen once and tells no harm."""
-        if self._full and not _alarms(level, words):
+    def _made_room(self) -> bool:
+        """Room is made by merging; where that is not enough, at the cost of the rarest shapes that tell no harm."""
+        if self._full:
             return False
         self.merge()
-        enough = self.most_shapes * 3 // 4
-        if len(self._settled) > enough:
-            idle = [key for key, shape in self._settled.items() if shape.tally.count < 2 and not _alarms(*key)]
-            for key in idle:
+        surplus = len(self._settled) - self.most_shapes * 3 // 4
+        if surplus > 0:
+            harmless = [key for key in self._settled if severity_of(key[0], " ".join(key[1])) == "normal"]
+            harmless.sort(key=lambda key: self._settled[key].tally.count)
+            for key in harmless[:surplus]:
                 self.dropped += self._settled.pop(key).tally.count
-        self._full = len(self._settled) > enough
-        return len(self._settled) < self.most_shapes
+        self._full = len(self._settled) >= self.most_shapes
+        return not self._full
 
     def merge(self) -> list[Shape]:
         """Merge what belongs together, and return the shapes that stand."""
@@ -104,10 +105,6 @@ class TemplateMiner:
 
 def _hash(place: int, word: str) -> int:
     return hash(f"{place} {word}")  # of the text, since sums of hashes of tuples meet by their arithmetic
-
-
-def _alarms(level: str | None, words: Words) -> bool:
-    return severity_of(level, " ".join(words)) != "normal"
 
 
 _BOOLEAN = frozenset(("true", "false", "yes", "no", "on", "off", "enabled", "disabled"))

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -72,9 +73,9 @@ class TestOwnership:
     @pytest.mark.parametrize("stranger", [BOB, ROOT], ids=["another user", "an admin"])
     async def test_nobody_elses(self, cases: CaseService, case: Case, stranger: Principal) -> None:
         """Another's case is absent to every use-case, for admins too, just as one that never was."""
-        asked = {"principal": stranger, "case_id": case.case_id}
-        message = {"message_id": "m", "role": "user", "content": "hi", "created_at": NOON}
-        report = {"report_id": "r", "report_type": "post_mortem", "title": "t", "content": "c"}
+        asked: dict[str, Any] = {"principal": stranger, "case_id": case.case_id}
+        message: dict[str, Any] = {"message_id": "m", "role": "user", "content": "hi", "created_at": NOON}
+        report: dict[str, Any] = {"report_id": "r", "report_type": "post_mortem", "title": "t", "content": "c"}
         for call in (
             cases.get(**asked),
             cases.get_case_with_owner(**asked),
@@ -166,7 +167,7 @@ class TestChanging:
 
     async def test_the_status_with_the_rest(self, cases: CaseService, case: Case) -> None:
         """One call may do both, or neither: a wrong title leaves the status."""
-        asked = {"principal": ANA, "case_id": case.case_id, "status": CaseStatus.INVESTIGATING}
+        asked: dict[str, Any] = {"principal": ANA, "case_id": case.case_id, "status": CaseStatus.INVESTIGATING}
         with pytest.raises(InvalidInput):
             await cases.update(**asked, title="")
         assert (await cases.get(principal=ANA, case_id=case.case_id)) == case
@@ -177,7 +178,7 @@ class TestChanging:
 
     async def test_at_the_version_one_has_read(self, cases: CaseService, case: Case) -> None:
         """A change meant for an older version is refused, and says which there is."""
-        asked = {"principal": ANA, "case_id": case.case_id, "expected_version": 1}
+        asked: dict[str, Any] = {"principal": ANA, "case_id": case.case_id, "expected_version": 1}
         await cases.update(**asked, title="First")
 
         for call in (

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,7 @@ class TestReadingTheRecords:
         """Another's evidence is absent to every use-case, for admins too."""
         case_id = await room.case()
         evidence = await room.add(case_id)
-        asked = {"principal": stranger, "evidence_id": evidence.evidence_id}
+        asked: dict[str, Any] = {"principal": stranger, "evidence_id": evidence.evidence_id}
 
         for call in (room.service.get(**asked), room.service.report(**asked), room.service.delete(**asked)):
             with pytest.raises(EvidenceNotFound):

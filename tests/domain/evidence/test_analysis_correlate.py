@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cattrs.preconf.json import make_converter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultmaven_domain.evidence.analysis import LogReport, Onset, Suspect, analyse_log, suspects, timeline
@@ -120,6 +120,28 @@ def test_the_cause_is_suspected_before_its_consequences(name: str, lines: list[s
     assert name == found[0].source
     assert says in found[0].pattern.template
     assert ground in found[0].why
+
+
+def test_a_consequence_ranks_behind_what_may_be_a_cause() -> None:
+    """Of two failures that began together, the one that reads like a consequence comes second."""
+    calm = [java(second, f"INFO [main] c.e.A - step {second}") for second in range(60)]
+    both = [
+        java(61, "ERROR [main] c.e.A - upstream timed out"),
+        java(61, "ERROR [main] c.e.A - the sums do not add up"),
+    ]
+
+    found = suspects({"a.log": analyse_log([*calm, *both])})
+
+    assert ["the sums" in suspect.pattern.template for suspect in found] == [True, False]
+    assert "reads like a consequence" in found[1].why
+
+
+def test_without_times_a_pattern_is_new_by_its_lines() -> None:
+    """What first stands far down a log without times was absent from its early part."""
+    (onset,) = timeline({"a.log": analyse_log([*(f"[INFO] step {n}" for n in range(50)), "[ERROR] it broke"])})
+
+    assert onset.is_new
+    assert onset.at is None
 
 
 def test_a_suspicion_is_not_a_verdict() -> None:
@@ -252,6 +274,7 @@ LINE = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=12), st.lists(LINE, max_size=12).map(analyse_log), max_size=4))
 def test_any_mixture_of_logs_is_borne(reports: dict[str, LogReport]) -> None:
     """Whatever times the logs write or do not, there is a timeline in order, and there are suspects of these logs."""

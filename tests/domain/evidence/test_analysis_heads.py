@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultmaven_domain.evidence.analysis.heads import HeadReader
@@ -243,12 +243,14 @@ def test_a_line_set_in_a_container_log_continues_the_one_before() -> None:
     assert not HeadReader().read("2024-01-01T00:00:00Z stderr F \tat Main.java:12").opens
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_any_line_is_borne(line: str) -> None:
     """No line breaks the reader, and reading it twice gives the same."""
     assert HeadReader().read(line) == HeadReader().read(line)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["[", "[[1,", "a.", "1:", '"', "{", "=", "- ", "[1 ", "ERROR ", "a@", "/", "|"]),
     st.integers(1, 2_000),

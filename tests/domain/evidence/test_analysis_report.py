@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cattrs.preconf.json import make_converter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultmaven_domain.evidence.analysis import LogPattern, LogReport, analyse_log, looks_like_log
@@ -71,6 +71,14 @@ def test_failures_come_first_and_a_rare_grave_one_before_a_frequent_one() -> Non
     ] == ["write failed", "order <*> failed", "cache miss", "order <*> accepted"]
 
 
+def test_what_says_so_by_its_level_comes_before_what_only_reads_so() -> None:
+    """An ERROR stands before INFO lines that tell of a failure, were they more."""
+    lines = [f"2024-05-01 12:00:{n:02d} INFO attempt {n} failed" for n in range(30)]
+    report = analyse_log([*lines, "2024-05-01 12:00:30 ERROR it broke", "2024-05-01 12:00:31 WARN it creaks"])
+
+    assert [p.template for p in report.patterns] == ["it broke", "attempt <*> failed", "it creaks"]
+
+
 def test_samples_are_lines_of_the_pattern_first_and_last_among_them() -> None:
     """Each quoted line stands in the log under its number and says what the pattern says."""
     lines = a_log()
@@ -92,7 +100,9 @@ def test_times_out_of_order_give_earliest_and_latest() -> None:
     report = analyse_log(f"2024-05-01 12:00:{second:02d} INFO tick {second}" for second in (5, 1, 9, 3))
 
     assert (report.first_time, report.last_time) == ("2024-05-01 12:00:01", "2024-05-01 12:00:09")
-    assert (report.patterns[0].first_line, report.patterns[0].last_line) == (1, 4)
+    (found,) = report.patterns
+    assert (found.first_time, found.last_time) == (report.first_time, report.last_time)
+    assert (found.first_line, found.last_line) == (1, 4)
 
 
 def test_a_burst_is_seen() -> None:
@@ -187,6 +197,7 @@ LINES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=40))
 def test_any_text_makes_a_report_that_adds_up(lines: list[str]) -> None:
     """Whatever is read, every record is in one pattern or dropped, and every sample is in the text."""

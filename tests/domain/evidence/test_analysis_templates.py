@@ -1,12 +1,13 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultmaven_domain.evidence.analysis.masking import LONGEST_MESSAGE, MASK, MOST_WORDS, Masker
 from faultmaven_domain.evidence.analysis.records import Record
 from faultmaven_domain.evidence.analysis.settling import settle
+from faultmaven_domain.evidence.analysis.tally import Tally
 from faultmaven_domain.evidence.analysis.templates import TemplateMiner
 
 MASKED = {
@@ -66,6 +67,7 @@ def test_values_of_several_words_become_one(message: str, template: str) -> None
     assert template == " ".join(settle(Masker().words(message)))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=3_000))
 def test_any_message_is_masked_within_bounds(message: str) -> None:
     """No message breaks the masker, and the number of its words is bounded."""
@@ -75,11 +77,19 @@ def test_any_message_is_masked_within_bounds(message: str) -> None:
     assert len(settle(words)) <= len(words)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["1.", "a-", "a.1", "/a", "a@", "0a", '"', "<*>", "_1", "(a", "a=", "::", "++"]))
 def test_repetition_is_masked_in_linear_time(piece: str) -> None:
     """Long words made of what values are made of are borne."""
     Masker().words(piece * LONGEST_MESSAGE)
     Masker().words(" ".join([piece * 100] * 20))
+
+
+def test_only_the_beginning_of_a_message_is_looked_at() -> None:
+    """What stands behind the first 2,000 characters makes no difference."""
+    start = "it broke because of " + "very " * 30 + "x" * LONGEST_MESSAGE
+
+    assert Masker().words(f"{start} yesterday") == Masker().words(f"{start} today 1")
 
 
 def mined(*messages: str, miner: TemplateMiner | None = None) -> list[str]:
@@ -152,6 +162,49 @@ def test_memory_is_bounded_and_what_is_left_out_is_counted() -> None:
     assert templates[-1] == "the disk is full, giving up"
 
 
+def test_a_frequent_pattern_makes_no_room_for_noise() -> None:
+    """When room is needed, the rarest go first, and a failure among rare ones stays."""
+    rng = random.Random(3)
+    noise = [" ".join("".join(rng.choices("abcdefghij", k=5)) for _ in range(rng.randint(4, 9))) for _ in range(500)]
+    often = ["the checkpoint is complete now"] * 50
+    miner = TemplateMiner(most_shapes=100)
+
+    mined(*often, "the disk is full, giving up", *[m for message in noise for m in (message, message)], miner=miner)
+    standing = {" ".join(shape.words): shape.tally.count for shape in miner.merge()}
+
+    assert standing["the checkpoint is complete now"] == 50
+    assert standing["the disk is full, giving up"] == 1
+
+
+def test_failures_alone_may_fill_the_room() -> None:
+    """Where all that is kept tells of harm, what comes later is counted and left out."""
+    rng = random.Random(4)
+    words = ["".join(rng.choices("abcdefghij", k=5)) for _ in range(2_000)]
+    miner = TemplateMiner(most_shapes=20)
+
+    mined(*[f"{a} {b} {c} failed {d}" for a, b, c, d in zip(*[iter(words)] * 4, strict=True)], miner=miner)
+
+    assert len(miner.merge()) <= 20
+    assert sum(shape.tally.count for shape in miner.merge()) + miner.dropped == 500
+
+
+def test_a_tally_is_bounded() -> None:
+    """However many records are counted, few are kept, and their times in few stretches."""
+    tally = Tally()
+    for number in range(1, 20_001):
+        tally.note(Record(number, f"line {number}", str(number), number * 7.0, None, f"part-{number}", ""))
+    whole = Tally.of([tally, tally, tally])
+
+    assert (tally.count, whole.count) == (20_000, 60_000)
+    assert len(tally.kept) <= 16
+    assert len(whole.kept) <= 64
+    assert max(len(tally.spans), len(whole.spans)) <= 128
+    assert (sum(tally.spans.values()), sum(whole.spans.values())) == (20_000, 60_000)
+    assert len(tally.components) <= 16
+    assert [number for number, _ in tally.samples(3)][::2] == [1, 20_000]
+
+
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.sampled_from(["ab", "a.b", "1", "x=1", "x=y", "true", "()", "(", ")", "user", "root"]), max_size=5),

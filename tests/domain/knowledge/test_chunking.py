@@ -2,7 +2,7 @@ import re
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultmaven_domain.knowledge.chunking import (
@@ -168,6 +168,7 @@ def test_other_kinds_have_no_headings(name: str) -> None:
     assert is_markdown(None)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_sections_lose_nothing(text: str) -> None:
     """Every line that is no heading is in some section, in order; so is every heading, in some path."""
@@ -187,6 +188,7 @@ def test_sections_lose_nothing(text: str) -> None:
     assert rest == ""
 
 
+@settings(deadline=None)
 @given(texts)
 def test_a_section_is_one_section(text: str) -> None:
     """What was found to be one section is one when it is asked about alone."""
@@ -254,6 +256,7 @@ def test_nothing_is_no_chunk() -> None:
     assert () == split(" \n\n", title="T") == split("", title="T", markdown=False)
 
 
+@settings(deadline=None)
 @given(texts, st.booleans())
 def test_chunks_lose_nothing_and_keep_their_bounds(text: str, markdown: bool) -> None:
     """Put together without what they repeat, a section's chunks are the section; none is too long or empty."""

@@ -1,4 +1,4 @@
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faultmaven_domain.knowledge import Passage, PassageHit
@@ -52,6 +52,7 @@ def test_the_best_passage_stands_for_its_document() -> None:
     assert ids(best_of_each(ranking("a2 b1 a1 c1 b2"))) == ["a2", "b1", "c1"]
 
 
+@settings(deadline=None)
 @given(rankings)
 def test_scores_fall_from_one_to_nought(drawn: list[str]) -> None:
     """Every passage of any ranking comes once, best first, with a score above 0 and up to 1."""
@@ -63,6 +64,7 @@ def test_scores_fall_from_one_to_nought(drawn: list[str]) -> None:
     assert sorted(ids(fused)) == sorted({name for one in drawn for name in one.split()})
 
 
+@settings(deadline=None)
 @given(rankings)
 def test_rising_in_a_ranking_never_harms(drawn: list[str]) -> None:
     """Moved to the front of one ranking, a passage is placed no lower than before."""
