@@ -12,7 +12,8 @@ PACKAGES = ("faultmaven_domain", "faultmaven_adapters", "faultmaven_http", "faul
 
 def installed(session: nox.Session) -> None:
     """Exactly what the lock file names, and the project itself."""
-    session.install("--require-hashes", "-r", "requirements-dev.lock")
+    compiled = {"UV_COMPILE_BYTECODE": "1"}  # where Python may not write it, each process would compile it all again
+    session.install("--require-hashes", "-r", "requirements-dev.lock", env=compiled)
     session.install("--no-deps", "-e", ".")
 
 

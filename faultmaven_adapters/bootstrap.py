@@ -21,6 +21,8 @@ from .settings import MODULES, Settings, load_settings
 log = logging.getLogger(__name__)
 #: How long an outbox waits where nobody woke the relay, in seconds: another process may have written into it.
 RELAY_PAUSE = 1.0
+#: How long a library may take to do what it was asked just before it was closed, in seconds.
+LAST_WORDS = 10.0
 
 
 @asynccontextmanager
@@ -76,6 +78,7 @@ async def open(
             handler = JobHandler(services=services, runner=services[JobRunner], jobs=services[JobService])
             consumer = asyncio.create_task(opening.queue.consume(handler), name="jobs")
             stack.push_async_callback(_ended, consumer)
+            stack.push_async_callback(_finished, fm.jobs, opening.queue)
         yield fm
 
 
@@ -98,6 +101,16 @@ async def _relay(jobs: JobService, outbox: asyncio.Event) -> None:
                 await outbox.wait()
         except TimeoutError:
             continue
+
+
+async def _finished(jobs: JobService, queue: MemoryJobQueue) -> None:
+    """Do what was asked before the end, within reason; the rest is done at the next start."""
+    try:
+        async with asyncio.timeout(LAST_WORDS):
+            await jobs.relay()
+            await queue.idle()
+    except (FaultMavenError, TimeoutError) as error:
+        log.info("some jobs wait for the next start: %s", error)
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

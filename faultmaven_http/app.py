@@ -41,7 +41,7 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
     """
     addresses = Addresses.of(fm.settings)
     limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
-    probe = Probe(fm.health, fm.modules)
+    probe = Probe(fm.health, fm.modules, fm.clock)
 
     def routed(operations: Iterable[Operation], dialect: Dialect) -> list[BaseRoute]:
         by_path: dict[str, dict[str, Endpoint]] = {}

@@ -75,8 +75,8 @@ class Endpoint:
             arguments["query"] = spelled_out(_query(request), self.operation.query)
         if "body" in self.operation.hints:
             arguments["body"] = await self._body(request, incoming)
-        base = self.addresses.base(request) + self.dialect.prefix
-        reply = await self.operation.handler(Call(fm=self.fm, request=request, base=base), **arguments)
+        call = Call(fm=self.fm, request=request, addresses=self.addresses, prefix=self.dialect.prefix)
+        reply = await self.operation.handler(call, **arguments)
         return reply if isinstance(reply, Response) else await self._written(request, reply)
 
     async def _principal(self, request: Request) -> tuple[Principal | None, FaultMavenError | None]:

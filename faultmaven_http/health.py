@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
 from attrs import define, field, frozen
 
+from faultmaven_domain.kernel.clock import Clock
+
 log = logging.getLogger(__name__)
-FRESH = 1.0
+FRESH = timedelta(seconds=1)
 #: How long a caller waits for news, in seconds, before it is told what was known last.
 PATIENCE = 0.5
 #: What a module cannot do without, and what it can.
@@ -55,22 +57,19 @@ class Probe:
 
     ask: Asked
     modules: Collection[str]
+    clock: Clock
     _known: dict[str, str | None] = field(factory=dict, init=False)
-    _asked_at: float | None = field(default=None, init=False)
+    _asked_at: datetime | None = field(default=None, init=False)
     _asking: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     async def health(self) -> Health:
-        if self._asked_at is None or time.monotonic() - self._asked_at > FRESH:
+        if self._asked_at is None or abs(self.clock.now() - self._asked_at) > FRESH:
             if self._asking is None or self._asking.done():
                 self._asking = asyncio.create_task(self._ask(), name="health")
             patience = PATIENCE if self._asked_at is not None else None
             await asyncio.wait({self._asking}, timeout=patience)
         down = frozenset(name for name, why in self._known.items() if why is not None)
         return Health(modules=[m for m in REQUIRED if m in self.modules], dependencies=list(self._known), down=down)
-
-    def age(self) -> None:
-        """Let the next caller ask anew."""
-        self._asked_at = self._asked_at and -FRESH
 
     async def close(self) -> None:
         if self._asking is not None:
@@ -87,4 +86,4 @@ class Probe:
             if why != self._known.get(name):
                 log.warning("%s: %s", name, why or "well again")
         self._known = known
-        self._asked_at = time.monotonic()
+        self._asked_at = self.clock.now()

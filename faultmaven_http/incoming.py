@@ -32,10 +32,11 @@ class Incoming:
         self._receive = receive
         self._limit = limit
         self._size = 0
-        self._expects = b"expect" in dict(scope["headers"])
-        declared = dict(scope["headers"]).get(b"content-length", b"")
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"")
         self._declared = int(declared) if declared.isdigit() else 0
-        self._chunked = b"transfer-encoding" in dict(scope["headers"])
+        self._chunked = b"transfer-encoding" in headers
+        self._expects = b"expect" in headers
         self._ended = not self._declared and not self._chunked
         self._mark, self._tail = b"", b""
 

@@ -17,6 +17,7 @@ from .errors import ErrorResponse, broken, error_body
 
 access_log = logging.getLogger("faultmaven.access")
 log = logging.getLogger("faultmaven.http")
+_LINE = "%s %s %d %d B %.1f ms %s %s"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
@@ -30,7 +31,7 @@ EXPOSED_HEADERS = (
 
 
 class Framed:
-    """Gives each request an id, its answer the headers all have, and the log one line; HEAD is GET without a body."""
+    """Gives each request an id, its answer the headers all have, and the log one line."""
 
     def __init__(self, app: ASGIApp, ids: IdSource) -> None:
         self.app = app
@@ -44,7 +45,6 @@ class Framed:
         request_id = given if _REQUEST_ID.fullmatch(given) else self.ids.new("req")
         scope.setdefault("state", {})["request_id"] = request_id
         began, status, size = time.perf_counter(), 0, 0
-        headless = scope["method"] == "HEAD"
 
         async def send_framed(message: Message) -> None:
             nonlocal status, size
@@ -56,18 +56,16 @@ class Framed:
                 headers.setdefault("Cache-Control", "no-store")
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
-                message = {**message, "body": b""} if headless else message
             await send(message)
 
         try:
             await self.app(scope, receive, send_framed)
         finally:
-            path = quote(scope["path"], safe="/:@")[:500]
-            took = (time.perf_counter() - began) * 1000
-            client = scope["client"][0] if scope.get("client") else "-"
-            access_log.info(
-                "%s %s %d %d B %.1f ms %s %s", scope["method"], path, status, size, took, client, request_id
-            )
+            if access_log.isEnabledFor(logging.INFO):
+                path = quote(scope["path"], safe="/:@")[:500]  # as it may hold a line end
+                took = (time.perf_counter() - began) * 1000
+                client = scope["client"][0] if scope.get("client") else "-"
+                access_log.info(_LINE, scope["method"], path, status, size, took, client, request_id)
 
 
 class Origins:

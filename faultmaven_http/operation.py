@@ -18,6 +18,7 @@ from starlette.responses import Response
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.kernel.principal import Principal
 
+from .addresses import Addresses
 from .limits import Group
 from .wire import Upload
 
@@ -42,15 +43,21 @@ class Reply:
 
 @frozen(kw_only=True)
 class Call:
-    """What a handler may want beside its arguments. ``base`` is the absolute address of its mount."""
+    """What a handler may want beside its arguments. ``prefix`` is its mount's."""
 
     fm: FaultMaven
     request: Request
-    base: str
+    addresses: Addresses
+    prefix: str
 
     @property
     def headers(self) -> Headers:
         return self.request.headers
+
+    @property
+    def base(self) -> str:
+        """The absolute address of its mount, without a slash at its end."""
+        return self.addresses.base(self.request) + self.prefix
 
 
 Handler = Callable[..., Awaitable[Reply | Response]]

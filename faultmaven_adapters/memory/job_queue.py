@@ -52,7 +52,6 @@ class MemoryJobQueue:
         written = json.dumps(payload)
         if job_id not in self._jobs:
             self._jobs[job_id] = job = _Job(job_type, written, job_id)
-            self._ended.pop(job_id, None)
             self._empty.clear()
             self._put(job, delay)
         return job_id

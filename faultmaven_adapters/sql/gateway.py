@@ -25,6 +25,7 @@ from .plans import NOTHING, Plan, Plans
 from .urls import sqlite_path
 
 log = logging.getLogger(__name__)
+logging.getLogger("databases").setLevel(logging.WARNING)  # it would tell of each handle of each module
 
 Row = Mapping[str, Any]
 

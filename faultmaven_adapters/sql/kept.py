@@ -24,10 +24,11 @@ from ..turns import Turns
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
+#: At most; each is opened when it is first needed.
 READERS = 16
-#: How long another process's transaction is waited for.
+#: How long another process's transaction is waited for, in seconds.
 BUSY = 10.0
-#: How long the transactions of this process are waited for.
+#: How long those of this process are waited for, in seconds.
 PATIENCE = 30.0
 
 _UNDONE = "The database undid the transaction after an error; try again."
@@ -166,12 +167,16 @@ class KeptFile:
     """A file's connections."""
 
     path: Path
-    turns: Turns = field(factory=lambda: Turns(patience=PATIENCE))
+    patience: float = PATIENCE
+    turns: Turns = field(init=False)
     handles: int = 0
     _writer: KeptConnection | None = None
     _idle: list[KeptConnection] = field(factory=list)
     _readers: list[KeptConnection] = field(factory=list)
     _free: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(READERS))
+
+    def __attrs_post_init__(self) -> None:
+        self.turns = Turns(patience=self.patience)
 
     def writer(self) -> KeptConnection:
         """Only for whoever has the turn."""

@@ -1,6 +1,7 @@
 """Brings databases to the newest schema. The only import of ``alembic``, besides the history it reads."""
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from .errors import translated
 from .modules import MODULES
 from .urls import sqlite_path
 
+log = logging.getLogger(__name__)
 #: How long another process that migrates is waited for, in seconds.
 PATIENCE = 60.0
 # Alembic keeps what it works on in globals.
@@ -39,6 +41,8 @@ def _migrate(urls: dict[str, str]) -> list[str]:
         for module, url in urls.items():
             with translated(), _transaction(sqlite_path(url)) as connection:
                 applied += upgrade(connection, module)
+    if applied:
+        log.info("applied to the database: %s", ", ".join(applied))
     return applied
 
 
@@ -46,8 +50,10 @@ def upgrade(connection: Connection, module: str) -> list[str]:
     """Within the connection's transaction."""
     from alembic import command  # late: of all commands only a start needs it
     from alembic.config import Config
+    from alembic.script.revision import ResolutionError
     from alembic.util import CommandError
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # what was applied, we tell ourselves
     applied: list[str] = []
 
     def on_version_apply(*, step: Any, **_: object) -> None:
@@ -66,6 +72,8 @@ def upgrade(connection: Connection, module: str) -> list[str]:
     try:
         command.upgrade(config, f"{module}@head")
     except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):  # a revision nobody here has heard of
+            raise
         raise Misconfigured(
             f"The {module} module's database was written by a newer version of FaultMaven than this one."
         ) from error
@@ -74,7 +82,8 @@ def upgrade(connection: Connection, module: str) -> list[str]:
 
 @contextmanager
 def _transaction(path: Path) -> Iterator[Connection]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)  # passwords' hashes and what broke at a company are nobody else's business
     engine = create_engine(
         URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": PATIENCE}
     )
@@ -90,7 +99,6 @@ def _transaction(path: Path) -> Iterator[Connection]:
 
 
 def _prepared(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # so that sqlite3 begins nothing by itself
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
 

@@ -151,11 +151,15 @@ class TestLifetime:
         await model.close()
 
     async def test_a_closed_model_says_so(self, minilm: Path) -> None:
-        """Closing twice is fine; embedding after it is Unavailable."""
+        """Closing twice is fine; a call that it interrupts, and any after it, is Unavailable."""
         model = OnnxEmbeddingModel.open(minilm, threads=1)
+        library = asyncio.create_task(model.embed([SENTENCES["long"]] * 100_000))
+        await model.embed(["one"])
         await model.close()
         await model.close()
 
+        with pytest.raises(Unavailable, match="closed"):
+            await library
         for texts in (["one"], ["one", "two"]):
             with pytest.raises(Unavailable, match="closed"):
                 await model.embed(texts)

@@ -1,5 +1,6 @@
 """Any directory with an ONNX graph and a tokenizer."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from onnx import TensorProto
 from faultmaven_adapters.embeddings import ModelUnusable, OnnxEmbeddingModel, Precision
 from faultmaven_adapters.embeddings.convert import convert
 from faultmaven_adapters.embeddings.directory import ModelDirectory, Pooling
+from faultmaven_domain.kernel.errors import Unavailable
 from tests.adapters.tiny_models import (
     CLS,
     HIDDEN,
@@ -176,6 +178,20 @@ class TestGraph:
         assert len(await embedded(directory, "")) == TABLE.shape[1]
 
 
+class TestFailure:
+    async def test_ends_the_whole_call(self, directory: Path) -> None:
+        """A text the graph fails on is Unavailable at once: the call's other texts are left, and the model goes on."""
+        write_lookup(directory / "model.onnx", table=TABLE[: VOCABULARY["##9"]])
+        model = OnnxEmbeddingModel.open(directory, threads=3)
+
+        with pytest.raises(Unavailable, match="Gather"):
+            await model.embed(["ab", "a9", *["ab"] * 100_000])
+
+        assert len(await model.embed(["ab", "ab"])) == 2
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await model.close()
+
+
 class TestLength:
     @pytest.mark.parametrize(
         ("files", "expected"),
@@ -243,8 +259,7 @@ class TestName:
         names.append(ModelDirectory.read(directory).name)
         (directory / "model.onnx_data").write_bytes(bytes(50_000_000))
         names.append(ModelDirectory.read(directory).name)
-        with open(directory / "model.onnx_data", "r+b") as weights:
-            weights.write(b"other")
+        (directory / "model.onnx_data").write_bytes(bytes(25_000_000) + b"\1" * 25_000_000)
         names.append(ModelDirectory.read(directory).name)
         write_tokenizer(directory / "tokenizer.json", special=False)
         names.append(ModelDirectory.read(directory).name)

@@ -17,7 +17,7 @@ from faultmaven_adapters.system import RandomIds
 from faultmaven_domain.auth import InvalidToken
 from tests.contracts.identity_provider import ANA, IdentityProviderContract
 from tests.contracts.password_hasher import PasswordHasherContract
-from tests.fakes import FakeClock
+from tests.fakes.clock import FakeClock
 
 SECRET = "a secret of more than thirty-two characters"
 

@@ -17,6 +17,9 @@ from faultmaven_adapters.redis.worker import arq_worker, work
 from faultmaven_domain.kernel.jobs import JobStatus
 from tests.contracts.job_queue import EMBEDDING, KINDS, TURN, Deliveries, JobQueueContract, Recorder
 
+#: Seconds after which a delivery must have gone wrong, lest it hang the suite.
+HANGS = 40
+
 
 class TestMemoryJobQueue(JobQueueContract):
     @pytest.fixture
@@ -26,7 +29,7 @@ class TestMemoryJobQueue(JobQueueContract):
     @pytest.fixture
     def deliveries(self, queue: MemoryJobQueue) -> Deliveries:
         async def deliver(handler: Handler) -> None:
-            async with consumed(queue, handler):
+            async with asyncio.timeout(HANGS), consumed(queue, handler):
                 await queue.idle()
 
         return deliver
@@ -90,8 +93,9 @@ class TestArqJobQueue(JobQueueContract):
     @pytest.fixture
     def deliveries(self, queue: ArqJobQueue, redis: ArqRedis, redis_server: EmbeddedRedis) -> Deliveries:
         async def deliver(handler: Handler) -> None:
-            while any((await waiting(redis)).values()):
-                await asyncio.gather(*(work(a_worker(redis_server, handler, name, burst=True)) for name in QUEUES))
+            async with asyncio.timeout(HANGS):
+                while any((await waiting(redis)).values()):
+                    await asyncio.gather(*(work(a_worker(redis_server, handler, name, burst=True)) for name in QUEUES))
 
         return deliver
 

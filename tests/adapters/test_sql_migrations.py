@@ -91,24 +91,50 @@ async def test_modules_may_lie_apart(tmp_path: Path) -> None:
         assert all(name.startswith((f"{module}_", "sqlite_")) for name, _ in schema(url))
 
 
+async def test_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    """The file and the folder made for it are the owner's alone, also what SQLite lays beside the file."""
+    path = tmp_path / "deep" / "faultmaven.db"
+    await migrate({"auth": sqlite_url(path)})
+    async with open_sql({"auth": sqlite_url(path)}, lambda: None) as opened:
+        async with opened["auth"].begin() as unit:
+            await unit.passwords.set("ana", "hash")
+
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert len(list(path.parent.iterdir())) == 3
+        assert {found.stat().st_mode & 0o777 for found in path.parent.iterdir()} == {0o600}
+
+
 MIGRATE = """
 import asyncio, sys
 from faultmaven_adapters.sql import MODULES, migrate
+import alembic.command
+print("ready", flush=True)
+sys.stdin.readline()
 print(*asyncio.run(migrate(dict.fromkeys(MODULES, sys.argv[1]))))
 """
 
 
 async def test_two_processes_at_once(url: str) -> None:
     """Processes that start at the same moment take turns: each revision is applied once, by one of them."""
+    pipe = asyncio.subprocess.PIPE
     processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, url, stdout=asyncio.subprocess.PIPE)
+        await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, url, stdin=pipe, stdout=pipe)
         for _ in range(3)
     ]
-    here = await asyncio.gather(migrate(dict.fromkeys(MODULES, url)), migrate(dict.fromkeys(MODULES, url)))
-    outputs = [(await process.communicate())[0].decode().split() for process in processes]
+    for process in processes:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+    outputs = await asyncio.gather(*[process.communicate(b"go\n") for process in processes])
 
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(FIRST) == sorted(revision for done in (*here, *outputs) for revision in done)
+    assert sorted(FIRST) == sorted(revision for done, _ in outputs for revision in done.decode().split())
+
+
+async def test_twice_in_one_process(url: str) -> None:
+    """Two who migrate in one process take turns too."""
+    done = await asyncio.gather(*[migrate(dict.fromkeys(MODULES, url)) for _ in range(2)])
+
+    assert sorted(FIRST) == sorted(revision for applied in done for revision in applied)
 
 
 def test_a_step_that_fails_leaves_nothing(url: str) -> None:

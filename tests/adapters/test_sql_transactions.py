@@ -13,7 +13,7 @@ from attrs import evolve
 from sqlalchemy import text
 
 from faultmaven_adapters.sql import Gateway, SqlTransactions, migrate, open_sql, sqlite_path, sqlite_url
-from faultmaven_adapters.sql.kept import KeptConnection, close_file, open_file
+from faultmaven_adapters.sql.kept import READERS, KeptConnection, KeptFile, close_file, open_file
 from faultmaven_domain.kernel.errors import Misconfigured, StorageFull, Unavailable
 from tests.adapters.sqlite_file import sqlite_file
 from tests.contracts.unit_of_work import UnitOfWorkContract, a_case, ask, jobs_and_messages, titles, version
@@ -120,6 +120,19 @@ async def test_many_cancelled_at_random_moments_lose_nothing(transactions: SqlTr
         await unit.cases.save(a_case(version=reached + 1))
 
 
+async def test_handles_share_a_files_connections(url: str) -> None:
+    """One file has one writer in a process, however many handles it has; the last of them closes it."""
+    path = sqlite_path(url)
+    first, second = open_file(path), open_file(path.parent / "." / ".." / path.parent.name / path.name)
+    assert first is second
+    await close_file(first)
+    assert await second.writer().run("SELECT 1", {}, begins=True) == [(1,)]
+    await close_file(second)
+    third = open_file(path)
+    assert third is not first
+    await close_file(third)
+
+
 async def test_handles_on_one_file_take_turns(url: str) -> None:
     """Two modules in one file, and a second handle of one of them, write at the same time and none fails."""
     async with (
@@ -218,6 +231,22 @@ async def test_closing_leaves_nothing_open(url: str) -> None:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)
     assert [path.name] == [found.name for found in path.parent.iterdir()]
+
+
+async def test_waiting_has_an_end(url: str) -> None:
+    """Where no turn or no reader comes free, a task is told that the database is busy; the next one is served again."""
+    file = KeptFile(sqlite_path(url), patience=0.01)
+    await file.turns.take()
+    with pytest.raises(Unavailable):
+        await asyncio.create_task(file.turns.take())
+    file.turns.give()
+    await asyncio.create_task(file.turns.take())
+    readers = [await file.take_reader() for _ in range(READERS)]
+    with pytest.raises(Unavailable):
+        await file.take_reader()
+    file.give_reader(readers[0])
+    assert await file.take_reader() is readers[0]
+    await file.close()
 
 
 async def test_each_connection_is_prepared(url: str) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from faultmaven_domain.auth import IdentityProvider, InvalidToken, User
-from tests.fakes import FakeClock
+from tests.fakes.clock import FakeClock
 
 ANA = User(
     user_id="usr_ana",

@@ -1,7 +1,7 @@
 """The six modules run in one process or apart, and nobody who uses them can tell."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -84,12 +84,11 @@ async def installation(request: pytest.FixtureRequest) -> AsyncIterator[Installa
     parts: Sequence[Sequence[str]] = request.param
     async with AsyncExitStack() as stack:
         apps = [Starlette() for _ in parts]
-        clients = [httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) for app in apps]
-        reached = {
-            module: RemoteModule("http://apart", KEY, await stack.enter_async_context(client)).service
-            for part, client in zip(parts, clients, strict=True)
-            for module in part
-        }
+        reached: dict[str, Callable[[type], object]] = {}
+        for part, app in zip(parts, apps, strict=True):
+            process = RemoteModule("http://apart", KEY, httpx2.AsyncClient(transport=httpx2.ASGITransport(app)))
+            stack.push_async_callback(process.close)
+            reached |= dict.fromkeys(part, process.service)
         processes: list[Process] = []
         shared: dict[type, Any] = {}
         for part, app in zip(parts, apps, strict=True):

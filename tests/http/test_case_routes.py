@@ -98,6 +98,11 @@ async def test_a_wrong_query_is_named(ana: Someone, invalid: int, field: str, qu
     assert answer.json()["error"]["details"]["field"] == field
 
 
+async def test_an_empty_parameter_is_none(ana: Someone) -> None:
+    """A form that sends its empty fields along asks for nothing special."""
+    assert (await ana.http.get("/cases?status=&limit=&page=")).json()["limit"] == 50
+
+
 async def test_a_case_shows_what_was_said(ana: Someone, fm: FaultMaven, prefix: str) -> None:
     """A case holds its messages; the role of who answers is the dialect's word."""
     case = await ana.case()

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -10,6 +11,7 @@ from faultmaven_adapters.library import FaultMaven
 from faultmaven_adapters.settings import Profile
 from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_http.app import create_app
+from tests.fakes.clock import FakeClock
 from tests.http.conftest import Clients
 
 SERVICES = {"auth", "session", "case", "knowledge", "evidence", "agent"}
@@ -72,29 +74,34 @@ async def test_nothing_is_ready_without_the_database(clients: Clients, over: Cal
     assert "hunter2" not in health.text + ready.text
 
 
-async def test_health_is_asked_once_for_many(clients: Clients, over: Callable[..., ASGIApp]) -> None:
-    """Any number of callers within a second cost the dependencies one ping."""
-    pings = 0
+async def test_health_is_asked_once_a_second(fm: FaultMaven, clients: Clients) -> None:
+    """Any number of callers within a second, together or in turn, cost the dependencies one ping."""
+    clock, pings = FakeClock(), 0
 
     async def counted() -> None:
         nonlocal pings
         pings += 1
 
-    http = await clients(over(database=counted))
+    http = await clients(create_app(evolve(fm, clock=clock, pings={"database": counted})))
 
     await asyncio.gather(*[http.get("/health") for _ in range(20)])
-
+    clock.advance(timedelta(seconds=1))
+    await http.get("/health")
     assert pings == 1
+
+    clock.advance(timedelta(milliseconds=1))
+    await http.get("/health")
+    assert pings == 2
 
 
 async def test_health_answers_while_a_dependency_hangs(fm: FaultMaven, clients: Clients) -> None:
     """Once something is known, a caller hears it rather than wait for a ping that does not come back."""
-    pings = {"database": well}
-    app = create_app(evolve(fm, pings=pings))
+    clock, pings = FakeClock(), {"database": well}
+    app = create_app(evolve(fm, clock=clock, pings=pings))
     http = await clients(app)
     await http.get("/health")
     pings["database"] = hanging
-    app.state.probe.age()
+    clock.advance(timedelta(seconds=2))
 
     health = await http.get("/health")
     await app.state.probe.close()

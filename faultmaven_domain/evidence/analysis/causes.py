@@ -91,7 +91,7 @@ _CAUSES = {
 }
 _CONSEQUENCE = any_of(
     r"""
-    timed?[ -]?out | timeout | deadline exceeded | \b5xx\b | bad gateway | gateway time | \bunavailable\b
+    timed?[ -]?out | timeout | deadline exceeded | \bstatus=5 | bad gateway | gateway time | \bunavailable\b
     \bretr(?:y|ies|ied|ying)\b | \bback-?off | \brefused\b | connection (?:was )?(?:reset|closed|aborted|lost|broken)
     broken pipe | connectexception | circuit.?breaker | upstream | health ?check | readiness | liveness | unhealthy
     giving up | request (?:\S+ )?failed | failed to (?:process|handle|serve|connect|fetch|call|send|reach) | \bslow\b

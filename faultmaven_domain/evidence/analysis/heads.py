@@ -34,7 +34,7 @@ _DOTTED = re.compile(r"[A-Za-z_][\w$-]*(?:\.[\w$-]+)+(?::\d+)?$")
 _IN_BRACKETS = re.compile(r"([A-Za-z_][\w.$]*)@\d+\]$")
 _AN_ID = r"(?:[^\s,\]\d]*+\d[^\s,\]]*+|-|true|false)"
 _ONLY_IDS = re.compile(rf"\[[\s,]*+(?:{_AN_ID}(?:[\s,]++{_AN_ID})*+)?[\s,]*+\]$")
-_ACCESS = re.compile(r"\] \"([A-Z]{3,8}) (\S{1,400})[^\"]{0,40}\" ([1-5])\d\d\b")
+_ACCESS = re.compile(r"\] \"([A-Z]{3,8}) (\S{1,400})[^\"]{0,40}\" ([1-5]\d\d)\b")
 _COMPOSE = re.compile(r"([A-Za-z][\w.-]{0,60})[ \t]*\|(?: |$)")
 _MONGO = re.compile(r"\s(?P<letter>[FEWID])\s+(?P<name>[A-Z]{2,12})\s+\[[^\]]{0,60}\]\s")
 _SHAPES = {"iso": _MONGO, "syslog": _SYSLOG, "month-day": _LETTERED, "klog": _KLOG}
@@ -115,7 +115,7 @@ class HeadReader:
 def _with_time(line: str, stamp: Stamp) -> Head:
     place = stamp.end
     if stamp.kind == "clf" and (access := _ACCESS.match(line, place)):
-        return Head(stamp.text, stamp.key, None, None, f"{access[1]} {access[2]} status={access[3]}xx", True)
+        return Head(stamp.text, stamp.key, None, None, f"{access[1]} {access[2]} status={_status(access[3])}", True)
     while line[place : place + 1] in _CLOSING and place < len(line):
         place += 1
     before = line[: stamp.start].split() if stamp.start > 1 else []
@@ -132,6 +132,10 @@ def _with_time(line: str, stamp: Stamp) -> Head:
     if name == "kernel" and message.startswith("["):
         message = _UPTIME.sub("", message, count=1)
     return Head(stamp.text, stamp.key, level or level_said(message), name or _named_before(before), message, True)
+
+
+def _status(code: str) -> str:
+    return code if code >= "400" else f"{code[0]}xx"
 
 
 def _named_before(words: list[str]) -> str | None:

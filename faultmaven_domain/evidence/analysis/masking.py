@@ -27,15 +27,17 @@ _VALUE = re.compile(
     | (?<!\w)(?=[0-9A-F]*[0-9])(?:[0-9A-F]{6,})(?!\w)
     | (?<==)[0-9a-f]{8}(?:[0-9a-f]{8})?(?!\w)                                  # mask=ffffffff
     | (?<=[A-Za-z][_-])-?\d[\w-]*                                            # blk_123, attempt_1_0_m_2
-    | (?<!\w)[-+]?\d+(?:[.,:]\d+)*(?:[eE][-+]?\d+)?(?!xx\b)
-    | \d+(?:\.\d+)*(?!xx\b)
+    | (?<!\w)[-+]?\d+(?:[.,:]\d+)*(?:[eE][-+]?\d+)?
+    | \d+(?:\.\d+)*
     """,
     re.VERBOSE,
 )
 # a quoted value of several words, unless its name says that it tells what happened
 _QUOTED = re.compile(r'(?<!err)(?<!error)(?<!msg)(?<!message)(?<!reason)(?<!cause)(?<!status)="[^"]{0,200}"')
-# the one number that tells what happened
-_SERVER_ERROR = re.compile(r"(HTTP/[\d.]+[\"']?\s|[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?\s?[:=]?\s?[\"']?)5\d\d(?![\w.])")
+# the one number that tells what happened: put so that it is not masked
+_SERVER_ERROR = re.compile(r"\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?\s?[:=]\s?[\"']?(5\d\d)(?![\w.])")
+_SERVER_ANSWER = re.compile(r"(HTTP/[\d.]{1,3}[\"']?\s)(5\d\d)(?![\w.])")
+_STATUS = re.compile(r"status=(?:[45]\d\d|[1-3]xx)$")
 # what most values are: a short cut to what _VALUE does with them
 _NUMBER = re.compile(r"([A-Za-z]+[_-]|[/(\[])?-?\d+(?:[.:]\d+)*([,;:.)\]]*)$")
 _RUN = re.compile(r"<\*>(?:[-.:/_,+@|x#]*<\*>)+")
@@ -68,8 +70,10 @@ class Masker:
         """The message's words, values masked. Bounded whatever the message's length."""
         if len(message) > LONGEST_MESSAGE:
             message = message[:LONGEST_MESSAGE]
-        if "tatus" in message or "HTTP/" in message:
-            message = _SERVER_ERROR.sub(r"\g<1>5xx", message)
+        if "tatus" in message:
+            message = _SERVER_ERROR.sub(r"status=\1", message)
+        if "HTTP/" in message:
+            message = _SERVER_ANSWER.sub(r"\1status=\2", message)
         if '="' in message:
             message = _QUOTED.sub(f'="{MASK}"', message)
         found = message.split(None, MOST_WORDS)
@@ -78,9 +82,14 @@ class Masker:
         return tuple(map(self._mask, found))
 
 
+def is_status(word: str) -> bool:
+    """Whether a word is an HTTP status that tells what happened; such a word never varies."""
+    return word.startswith("status=") and _STATUS.match(word) is not None
+
+
 def masked_word(word: str) -> str:
     """One word with its values masked; a word without any comes back as it is."""
-    if word.isalpha():
+    if word.isalpha() or is_status(word):
         return word
     if number := _NUMBER.match(word):
         return f"{number[1] or ''}{MASK}{number[2]}"

@@ -22,7 +22,7 @@ _FAILURE = any_of(
     connection (?:was )?reset | broken pipe | connection abort | \blost\b
     (?:can ?not|can't|could not|couldn't|unable to)\b
     \babort(?:ed|ing)?\b | abnormally | unexpectedly | \bkilled\b | \bdied\b | \bpanicked\b | evicted
-    not responding | unhealthy | \bhung\b | stalled | \bfault\b | \b5xx\b
+    not responding | unhealthy | \bhung\b | stalled | \bfault\b | \bstatus=5\d\d
     """
 )
 _WARNING = any_of(
@@ -33,7 +33,7 @@ _WARNING = any_of(
     \bexpir(?:ed|ing)\b | \binvalid\b | illegal | \bunknown\b | \bmissing\b | not found | \bunexpected\b
     \bunavailable\b | \bunusable\b | exceed(?:s|ed|ing)? | time-?outs?\b | \bskew\b
     \bhigh (?:cpu|memory|load|latency|watermark) | too (?:many|long|old|late|large|big)
-    readiness probe | liveness probe
+    readiness probe | liveness probe | \bstatus=(?:401|403|408|429|499)
     """
 )
 # what stands in messages of success, or names a setting

@@ -20,7 +20,8 @@ from .values import LogPattern, LogReport, Onset, Suspect
 
 _MOST_SUSPECTS = 5
 _FEW = 10  # records of a change, at most
-_JUST_BEFORE = timedelta(minutes=10)
+_JUST_BEFORE = timedelta(minutes=10)  # a change, before the first failure
+_SHORTLY = 300.0  # seconds before the first failure that stands out, for one that does not
 _BY_CHANCE = 0.9  # of one record, to stand behind a log's early part by mere chance
 _UNALARMED = frozenset(("NOTICE", "INFO", "DEBUG", "TRACE"))
 _FEWEST_LETTERS = 4  # for a log's name to be looked for in other logs
@@ -40,9 +41,9 @@ def suspects(reports: Mapping[str, LogReport]) -> tuple[Suspect, ...]:
     if not failing:
         failing = [onset for onset in onsets if onset.pattern.severity == "warning"]
     scene = _Scene.of(failing)
-    mentioned = _mentions(failing, reports)
+    mentions = _mentions(failing, reports)
     others = [onset for onset in onsets if not _fails(onset.pattern) and scene.is_forerunner(onset)]
-    found = [_judged(onset, scene, mentioned.get(onset.source, ())) for onset in (*failing, *others)]
+    found = [_judged(onset, scene, mentions.get(onset.source, ())) for onset in (*failing, *others)]
     found.sort(key=lambda suspect: (-suspect.score, suspect.pattern.first_line))
     return tuple(found[:_MOST_SUSPECTS])
 
@@ -79,11 +80,13 @@ def _fails(pattern: LogPattern) -> bool:
 
 
 def _stands_out(onset: Onset, records: int) -> bool:
-    """Whether a pattern is new, or came in a burst, or is half of all that fails."""
-    return onset.is_new or onset.burst or onset.pattern.count * 2 >= records
+    """Whether a pattern came in a burst, or is half of all that fails, or is new, and that hardly by chance."""
+    pattern = onset.pattern
+    surely_new = onset.is_new and (_BY_CHANCE**pattern.count < 0.5 or is_grave(pattern.level, _text(pattern)))
+    return surely_new or onset.burst or pattern.count * 2 >= records
 
 
-def _judged(onset: Onset, scene: _Scene, mentioning: Sequence[str]) -> Suspect:
+def _judged(onset: Onset, scene: _Scene, mentions: Sequence[Onset]) -> Suspect:
     pattern, text = onset.pattern, _text(onset.pattern)
     grounds: list[str] = []
     score = 1.0 if pattern.severity == "failure" else 0.6 if _fails(pattern) else 0.0
@@ -95,9 +98,10 @@ def _judged(onset: Onset, scene: _Scene, mentioning: Sequence[str]) -> Suspect:
         grounds.append("tells of a change made shortly before the first failure")
     else:
         score += _by_words(pattern, text, grounds)
-        if mentioning:
+        later = sorted({other.source for other in mentions if _is_later(other, onset)})
+        if later:
             score += 1.5
-            grounds.append(f"is in a log that failures in {', '.join(mentioning)} mention")
+            grounds.append(f"is in a log that later failures in {', '.join(later)} mention")
     return Suspect(
         source=onset.source,
         pattern=pattern,
@@ -129,7 +133,7 @@ def _by_time(onset: Onset, scene: _Scene, grounds: list[str]) -> float:
     if behind > 0:
         grounds.append(f"began at {said}, {_span(behind)} after the first failure that stands out")
         score += 2.0 * (1.0 - behind / max(behind, (scene.end - scene.start).total_seconds()))
-    elif _stands_out(onset, scene.records) or at == scene.start:
+    elif _stands_out(onset, scene.records) or at == scene.start or (onset.is_new and behind > -_SHORTLY):
         after = sum(1 for other in scene.began if other > at)
         score += 2.0 + min(1.5, 0.3 * after)
         if after:
@@ -147,22 +151,26 @@ def _by_time(onset: Onset, scene: _Scene, grounds: list[str]) -> float:
     return score
 
 
-def _mentions(failing: Sequence[Onset], reports: Mapping[str, LogReport]) -> dict[str, tuple[str, ...]]:
-    """Which logs' failures name another log: by the name of its file, as ``postgres`` in ``postgres.log``."""
-    mentioned: dict[str, tuple[str, ...]] = {}
+def _mentions(failing: Sequence[Onset], reports: Mapping[str, LogReport]) -> dict[str, list[Onset]]:
+    """The failures that name another log: by the name of its file, as ``postgres`` in ``postgres.log``."""
+    mentions: dict[str, list[Onset]] = {}
     for source in reports:
         name = _name(source)
         if name is None:
             continue
         word = re.compile(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", re.IGNORECASE)
-        others = {
-            onset.source
+        mentions[source] = [
+            onset
             for onset in failing
             if onset.source != source and any(word.search(line.text) for line in onset.pattern.samples)
-        }
-        if others:
-            mentioned[source] = tuple(sorted(others))
-    return mentioned
+        ]
+    return mentions
+
+
+def _is_later(other: Onset, onset: Onset) -> bool:
+    """Who failed before cannot have suffered from it; where no time is known, nothing speaks against it."""
+    theirs, ours = in_earnest(other), in_earnest(onset)
+    return theirs is None or ours is None or theirs > ours
 
 
 def _name(source: str) -> str | None:

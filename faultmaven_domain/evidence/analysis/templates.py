@@ -12,12 +12,12 @@ from functools import lru_cache
 
 from attrs import define, field
 
-from .masking import MASK
+from .masking import MASK, is_status
 from .settling import Words, settle
 from .severity import severity_of
 from .tally import Tally
 
-MOST_SHAPES = 12_000
+MOST_SHAPES = 5_000
 ENOUGH_WORDS = 4
 """How many different plain words at one place make it a place for values; two or three are worth telling apart."""
 MANY_WORDS = 12
@@ -33,6 +33,7 @@ class Shape:
     level: str | None
     words: Words
     tally: Tally = field(factory=Tally)
+    open: frozenset[int] = frozenset()  # places known to take any word
     into: "Shape | None" = None
     sum: int = field(init=False)  # of the words and their places: what is left when one is taken away finds its like
 
@@ -54,6 +55,7 @@ class TemplateMiner:
     dropped: int = 0
     _raw: dict[tuple[str | None, Words], Shape] = field(factory=dict)
     _settled: dict[tuple[str | None, Words], Shape] = field(factory=dict)
+    _open: dict[tuple[str | None, int], list[Shape]] = field(factory=dict)
     _full: bool = False
 
     def add(self, level: str | None, words: Words) -> Shape | None:
@@ -65,22 +67,32 @@ class TemplateMiner:
 
     def _new(self, level: str | None, words: Words) -> Shape | None:
         settled = settle(words)
-        shape = self._settled.get((level, settled))
+        shape = self._settled.get((level, settled)) or self._opened(level, settled)
         if shape is None:
-            if len(self._settled) >= self.most_shapes and not self._made_room():
-                return None
-            shape = self._settled[level, settled] = Shape(level, settled)
+            if len(self._settled) >= self.most_shapes:
+                if not self._made_room():
+                    return None
+                shape = self._opened(level, settled)
+            if shape is None:
+                shape = self._settled[level, settled] = Shape(level, settled)
         if len(self._raw) >= 4 * self.most_shapes:
             self._raw.clear()
         self._raw[level, words] = shape
         return shape
+
+    def _opened(self, level: str | None, words: Words) -> Shape | None:
+        """The shape that takes any word where these differ from it."""
+        for shape in self._open.get((level, len(words)), ()):
+            if all(place in shape.open or word == words[place] for place, word in enumerate(shape.words)):
+                return shape
+        return None
 
     def _made_room(self) -> bool:
         """Room is made by merging; where that is not enough, at the cost of the rarest shapes that tell no harm."""
         if self._full:
             return False
         self.merge()
-        surplus = len(self._settled) - self.most_shapes * 3 // 4
+        surplus = len(self._settled) - self.most_shapes // 2
         if surplus > 0:
             harmless = [key for key in self._settled if severity_of(key[0], " ".join(key[1])) == "normal"]
             harmless.sort(key=lambda key: self._settled[key].tally.count)
@@ -100,6 +112,10 @@ class TemplateMiner:
                 alike[shape.level, shape.words].append(shape)
         self._raw.clear()
         self._settled = {key: _united(shapes) for key, shapes in alike.items()}
+        self._open = defaultdict(list)
+        for shape in self._settled.values():
+            if shape.open:
+                self._open[shape.level, len(shape.words)].append(shape)
         return list(self._settled.values())
 
 
@@ -111,6 +127,7 @@ _BOOLEAN = frozenset(("true", "false", "yes", "no", "on", "off", "enabled", "dis
 _VALUE_LIKE = re.compile(r"<\*>|\w[./\\$|@]\w|/\w|[a-z]_|_[a-z]|\d")
 _NAMED = re.compile(r"([^=(:<]*(?:=|\(|:(?=\S)))(.+)")
 _CLOSING = re.compile(r"(?<=\w)[^\w<>]*$|(?<=<\*>)[^\w]*$")
+_OPENING, _ENDING = "([{\"'", ")]}\"'"
 _NUMBER = re.compile(r"\d+|<\*>")
 _WHAT_HAPPENED = re.compile(r"(?:[A-Z][A-Z_]+|[A-Za-z]+(?:ed|ing|ion))\W*$")
 
@@ -118,6 +135,8 @@ _WHAT_HAPPENED = re.compile(r"(?:[A-Z][A-Z_]+|[A-Za-z]+(?:ed|ing|ion))\W*$")
 @lru_cache(16_384)
 def _masked(word: str) -> str:
     """The word as its skeleton has it: the value masked, the name of the value kept."""
+    if is_status(word):
+        return word
     named = _NAMED.match(word)
     if named is not None and named[2].rstrip(",;)") not in _BOOLEAN:
         return named[1] + MASK
@@ -196,7 +215,11 @@ def _by_crowd(shapes: list[Shape]) -> list[Shape]:
         for shape in crowd:
             places = zip(shape.words, columns, crowded, strict=True)
             alike[tuple(MASK if many and column[word] <= rare else word for word, column, many in places)].append(shape)
-        standing.extend(_united(members) for members in alike.values())
+        opened = frozenset(place for place, many in enumerate(crowded) if many)
+        for words, members in alike.items():
+            united = _united(members)
+            united.open |= frozenset(place for place in opened if words[place] == MASK)
+            standing.append(united)
     return standing
 
 
@@ -205,6 +228,8 @@ def _varies(place: int, members: list[Shape]) -> bool:
     if sum(1 for at, word in enumerate(words) if at != place and MASK not in word) < 2:
         return False
     found = [shape.words[place] for shape in members]
+    if any(map(is_status, found)):
+        return False
     if MASK in found and (place > 0 or all(map(_is_value, found))):
         return True
     if len(found) >= MANY_WORDS:
@@ -217,7 +242,8 @@ def _united(members: list[Shape]) -> Shape:
     if len(members) == 1:
         return first
     words = tuple(_common(set(column)) for column in zip(*(shape.words for shape in members), strict=True))
-    united = Shape(first.level, words, Tally.of([shape.tally for shape in members]))
+    opened = frozenset[int]().union(*(shape.open for shape in members))
+    united = Shape(first.level, words, Tally.of([shape.tally for shape in members]), opened)
     for shape in members:
         shape.into = united
     return united
@@ -232,4 +258,9 @@ def _common(words: set[str]) -> str:
         return numbered.pop()
     masked = {_masked(word) for word in words}
     ends = {found[0] if (found := _CLOSING.search(word)) else "" for word in words}
-    return (masked.pop() if len(masked) == 1 else MASK) + (ends.pop() if len(ends) == 1 else "")
+    end = ends.pop() if len(ends) == 1 else ""
+    if len(masked) == 1 and (name := masked.pop()) != MASK:
+        return name + end
+    starts = {word[: len(word) - len(word.lstrip(_OPENING))] for word in words}
+    start = starts.pop() if len(starts) == 1 else ""
+    return start + MASK + (end if start else end.lstrip(_ENDING))

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -189,6 +190,32 @@ def test_a_log_that_others_failures_name_is_suspected_the_more() -> None:
     assert score(naming) > score(gateway())
 
 
+def test_a_stray_failure_long_before_the_trouble_does_not_open_it() -> None:
+    """One odd failure in the middle of the calm is not where the trouble began, and one just before it may be."""
+
+    def first(second: float) -> str:
+        lines = [*gateway(), java(second, "ERROR [main] c.e.Prices - the price table was not read")]
+        return suspects({"gateway.log": analyse_log(sorted(lines))})[0].pattern.template
+
+    assert "price table" in first(TROUBLE - 2)
+    assert "price table" not in first(TROUBLE - 1_200)
+
+
+def test_a_mention_by_what_failed_before_counts_for_nothing() -> None:
+    """A database that refused a client first, and names it, does not make the client the suspect."""
+    database = service(postgres, "LOG:  checkpoint {} complete", "FATAL:  sorry, too many clients already: orders {}")
+    orders = service(
+        lambda second, text: java(second + 20, text),
+        "INFO [main] c.e.Orders - order {} stored",
+        "ERROR [main] c.e.Orders - pool exhausted, {} waiting",
+    )
+
+    found = suspects({"postgres.log": analyse_log(database), "orders.log": analyse_log(orders)})
+
+    assert [suspect.source for suspect in found] == ["postgres.log", "orders.log"]
+    assert "mention" not in found[1].why
+
+
 def test_without_times_it_is_said_that_the_order_is_unknown() -> None:
     """No time, no order: the words alone decide, and the sentence says so."""
     found = suspects({"a.log": analyse_log(["[ERROR] upstream timed out", "[ERROR] no space left on device"])})
@@ -231,10 +258,13 @@ def test_a_burst_of_what_was_there_before_is_seen() -> None:
     """Retries now and then are noise; a minute full of them is a burst, and its time is when it began in earnest."""
     lines = [java(second, f"ERROR [main] c.e.A - call {second} failed") for second in range(0, 3_600, 300)]
     lines += [java(3_000 + second, f"ERROR [main] c.e.A - call {second} failed") for second in range(1, 60)]
-    report = {"a.log": analyse_log(sorted(lines))}
+    lines += [java(3_100, "ERROR [main] c.e.A - the sums do not add up")]
+    reports = {"a.log": analyse_log(sorted(lines))}
 
-    assert [(onset.is_new, onset.burst) for onset in timeline(report)] == [(False, True)]
-    assert "then came in a burst" in suspects(report)[0].why
+    assert [(onset.is_new, onset.burst) for onset in timeline(reports)] == [(False, True), (True, False)]
+    (found,) = [s for s in suspects(reports) if "call" in s.pattern.template]
+    assert "then came in a burst" in found.why
+    assert re.search(r"began at 2024-05-01 12:(?:49|50):\d\d, before 1 other failing pattern", found.why)
 
 
 def test_the_timeline_keeps_to_its_limit_and_keeps_what_matters() -> None:

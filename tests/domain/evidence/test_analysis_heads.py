@@ -207,7 +207,7 @@ LINES = {
         "04/Dec/2005:04:47:44 +0000",
         None,
         None,
-        "GET /a/b?c=1 status=5xx",
+        "GET /a/b?c=1 status=503",
     ),
     "2024-01-01 12:00:00 Connection refused by 10.0.0.1": (
         "2024-01-01 12:00:00",
