@@ -66,6 +66,7 @@ async def open(
             pings=opening.pings,
             modules=frozenset(modules),
             redis=opening.redis,
+            internal_key=opening.internal_key,
         )
         for note in fm.notes:
             log.warning("%s", note)

@@ -60,6 +60,7 @@ class FaultMaven:
     pings: Mapping[str, Callable[[], Awaitable[None]]] = field(repr=False)
     modules: frozenset[str]  # those that run in this process
     redis: Any = None  # where the worker finds its queues: an address or a socket; None in memory
+    internal_key: str | None = field(default=None, repr=False)  # what the modules here are called with from afar
 
     @property
     def auth(self) -> AuthService:
@@ -177,8 +178,8 @@ class FaultMaven:
 
     async def settled(self) -> None:
         """Wait until no job is waiting or running."""
-        while await self.jobs.list(principal=OPERATOR, status="processing", limit=1):
-            await asyncio.sleep(_POLL)
+        while waiting := await self.jobs.list(principal=OPERATOR, status="processing", limit=1):
+            await self.wait_for(waiting[0].job_id)
 
     async def _ingest_one(self, path: Path, name: str, principal: Principal) -> Ingested:
         if path.suffix.lower() not in DOCUMENTS:

@@ -5,8 +5,8 @@ import os
 import secrets
 import time
 from contextlib import AsyncExitStack
-from enum import StrEnum
 from datetime import timedelta
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from .owner import Holder, Role, holder, own, refuse_second
 from .settings import LLM, FileStorage, Identity, Settings, VectorStore
 
 SECRET_FILE = "secret"
+#: Which modules a module calls.
+NEEDS = {"case": ("auth",), "evidence": ("case",), "agent": ("case", "evidence", "knowledge")}
 #: How long a process waits for the owner's Redis, which may be starting this very moment, in seconds.
 PATIENCE = 15.0
 
@@ -223,13 +225,20 @@ async def _add_model(opening: Opening, progress: Progress) -> None:
 
 
 def _add_remote(opening: Opening, modules: frozenset[str], secret: str) -> None:
-    from .remote import RemoteModule, internal_key
+    from .remote import AbsentModule, RemoteModule, internal_key
 
+    opening.internal_key = internal_key(secret)
+
+    needed = {other for module in modules for other in NEEDS.get(module, ())}
     for module in (*TRANSACTIONS, "session"):
         url = getattr(opening.settings, f"{module}_url")
-        if module not in modules and url is None:
+        if module in modules:
+            continue
+        if url is None and module in needed:
             raise Misconfigured(f"{module.upper()}_URL must say where the {module} module runs.")
-        if module not in modules:
+        if url is None:
+            opening.remote[module] = partial(AbsentModule, module)
+        else:
             remote = RemoteModule(url, internal_key(secret))
             opening.remote[module] = remote.service
             opening.watch(module, remote)

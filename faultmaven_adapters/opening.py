@@ -64,6 +64,7 @@ class Opening:
     remote: dict[str, Callable[[type], object]] = field(factory=dict)
     alone: bool = False  # no other process works on this data
     redis: str | Path | None = None
+    internal_key: str | None = None  # what modules in other processes are called with
 
     def add(self, port: type, adapter: Any) -> None:
         self.adapters[port] = adapter

@@ -57,12 +57,8 @@ class ErrorResponse(Response):
 
 
 def status_of(error: FaultMavenError, dialect: Dialect) -> int:
-    for kind in type(error).__mro__:
-        if kind is InvalidInput:
-            return dialect.invalid_status
-        if kind in _STATUS:
-            return _STATUS[kind]
-    return 500
+    table = {**_STATUS, InvalidInput: dialect.invalid_status}
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
 
 
 def refused(error: FaultMavenError, dialect: Dialect) -> ErrorResponse:
@@ -97,8 +93,7 @@ def error_body(
 
 async def not_routed(_: Request, error: Exception) -> Response:
     """What the router itself refuses: unknown addresses and methods."""
-    if not isinstance(error, HTTPException):
-        raise error
+    assert isinstance(error, HTTPException)
     code, message = _ROUTER.get(error.status_code, ("ERROR", str(error.detail)))
     return ErrorResponse(error.status_code, error_body(code, message), error.headers)
 

@@ -34,7 +34,7 @@ class Incoming:
         self._size = 0
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
-        self._declared = int(declared) if declared.isdigit() else 0
+        self._declared = int(declared[:20]) if declared.isdigit() else 0
         self._chunked = b"transfer-encoding" in headers
         self._expects = b"expect" in headers
         self._ended = not self._declared and not self._chunked

@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 import uvicorn
 from attrs import evolve
+from starlette.routing import Route
 
 from faultmaven_adapters import FaultMaven, Role, open
+from faultmaven_adapters.composition import ROOMS
 from faultmaven_adapters.owner import refuse_second
 from faultmaven_adapters.settings import MODULES, Settings
 from faultmaven_domain.kernel.errors import Misconfigured
@@ -20,6 +22,7 @@ from faultmaven_worker import run_worker
 
 from ..app import create_app
 from ..progress import bar, warn
+from ..routes.internal import internal_routes
 from .options import data_dir, run_async, settings_for
 
 log = logging.getLogger(__name__)
@@ -87,8 +90,8 @@ async def worker(data_dir: Path | None, modules: str | None) -> None:
 
 async def _served(fm: FaultMaven, sock: socket.socket) -> None:
     config = uvicorn.Config(
-        create_app(fm),
-        lifespan="off",
+        create_app(fm, beside=_internal(fm)),
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -111,6 +114,14 @@ async def _served(fm: FaultMaven, sock: socket.socket) -> None:
         await _ended(working)
     await _ended(waiting)
     await serving
+
+
+def _internal(fm: FaultMaven) -> list[Route]:
+    """Where some modules run alone, the door through which the others call them."""
+    if fm.modules == frozenset(MODULES) or fm.internal_key is None:
+        return []
+    services = {ROOMS[module].service: fm.services[ROOMS[module].service] for module in fm.modules}
+    return internal_routes(services, fm.internal_key)
 
 
 class _Server(uvicorn.Server):

@@ -15,11 +15,13 @@ class Server:
 
     data: Path
     environment: dict[str, str] = field(factory=dict)
+    words: tuple[str, ...] = ()
     url: str = ""
     _process: "subprocess.Popen[str] | None" = None
 
     def start(self) -> "Server":
         command = [sys.executable, "-m", "faultmaven_http.cli", "serve", "--data-dir", str(self.data), "--port", "0"]
+        command += self.words
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 command,

@@ -62,7 +62,7 @@ async def fm() -> AsyncIterator[FaultMaven]:
 def with_settings(fm: FaultMaven) -> Callable[..., FaultMaven]:
     """The same, under other settings."""
 
-    def changed(**settings: object) -> FaultMaven:
+    def changed(**settings: Any) -> FaultMaven:
         return evolve(fm, settings=evolve(fm.settings, **settings))
 
     return changed

@@ -1,9 +1,13 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from faultmaven_adapters.library import FaultMaven
-from tests.http.conftest import HOST, Someone
+from faultmaven_adapters.memory.transactions import memory_transactions
+from faultmaven_domain.agent import AgentService
+from faultmaven_http.app import create_app
+from tests.http.conftest import HOST, SignIn, Someone
 from tests.http.turns import answered, settled
 
 ASKED = "Why do checkouts fail?"
@@ -99,6 +103,21 @@ async def test_the_wait_is_bounded(ana: Someone) -> None:
     answer = await ana.http.post("/agent/chat", json=body, headers={"Prefer": 'wait="999999"'})
 
     assert answer.headers["preference-applied"] == "wait=100"
+
+
+@pytest.mark.parametrize("prefix", ["/v1"])
+async def test_a_turn_that_takes_longer_is_a_job(fm: FaultMaven, sign_in: SignIn, prefix: str) -> None:
+    """When the time is up its caller gets the address to poll, and is told that it was waited for."""
+    unsent = evolve(fm.agent, transactions=memory_transactions("agent", lambda: None))  # no worker ever hears of it
+    ana = await sign_in("ana", into=create_app(evolve(fm, services={**fm.services, AgentService: unsent})))
+    case = await ana.case()
+    body = {"case_id": case["case_id"], "message": ASKED}
+
+    answer = await ana.http.post("/agent/chat", json=body, headers={"Prefer": "wait=1"})
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "processing")
+    assert answer.headers["preference-applied"] == "wait=1"
+    assert answer.headers["location"].endswith(answer.json()["job_id"])
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "wait=soon", "wait", "await=5", "wait=-1", ""])

@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from attrs import evolve
 from httpx2 import AsyncClient
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.case import CaseService
@@ -21,7 +20,9 @@ from faultmaven_domain.kernel.errors import (
     VersionConflict,
 )
 from faultmaven_http.app import create_app
+from faultmaven_http.middleware import Failures
 from tests.http.conftest import HOST, SignIn, Someone
+from tests.http.refusing import Refusing
 
 
 async def test_an_unknown_address_is_not_found(anyone: AsyncClient) -> None:
@@ -144,18 +145,6 @@ async def test_a_document_may_be_longer_than_other_json(ana: Someone) -> None:
     assert (await ana.http.post("/knowledge/documents", json=body)).status_code == 201
 
 
-class Refusing:
-    """Transactions over a store that meets whatever it is told to."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def view(self) -> Any:
-        raise self.error
-
-    begin = view
-
-
 def over(fm: FaultMaven, error: Exception) -> ASGIApp:
     """The application with a case room whose store raises."""
     cases = evolve(fm.cases, transactions=Refusing(error))
@@ -214,7 +203,7 @@ async def test_our_own_fault_is_told_as_nothing_but_an_id(
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ümlaut".encode().decode("latin-1"), "a\tb"])
 async def test_a_request_is_given_an_id(anyone: AsyncClient, given: str) -> None:
     """A caller's own id is kept where it is a plain word; else the request gets one."""
-    answer = await anyone.get("/meta/capabilities", headers={"X-Request-ID": given.encode("latin-1")})
+    answer = await anyone.get("/meta/capabilities", headers={b"X-Request-ID": given.encode("latin-1")})
 
     assert answer.headers["x-request-id"].startswith("req_")
 
@@ -245,3 +234,23 @@ async def test_answers_are_not_kept_by_anyone(ana: Someone) -> None:
 
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_an_answer_that_broke_off_is_no_answer() -> None:
+    """What fails after the answer began is raised, for the server to break the connection."""
+
+    async def half(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("broke off")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with pytest.raises(RuntimeError, match="broke off"):
+        await Failures(half)({"type": "http", "state": {"request_id": "req_1"}}, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]

@@ -5,8 +5,11 @@ import pytest
 from attrs import evolve
 
 from faultmaven_adapters.library import FaultMaven
+from faultmaven_domain.evidence import EvidenceService
+from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_http.app import create_app
 from tests.http.conftest import SignIn, Someone
+from tests.http.refusing import Refusing
 from tests.http.turns import settled
 
 LOG = b"2026-03-14 12:00:00 ERROR pool exhausted\n" * 40
@@ -172,6 +175,29 @@ async def test_a_wrong_field_is_named(
 
     assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (invalid, field)
     assert await fm.files.keys("evidence/", older_than=fm.clock.now()) == []
+
+
+async def test_an_upload_that_may_have_been_taken_over_is_kept(fm: FaultMaven, sign_in: SignIn) -> None:
+    """Where nobody can tell whether the record was written, the file stays for the sweep to judge."""
+    lost = evolve(fm.evidence, transactions=Refusing(Unavailable()))
+    ana = await sign_in("ana", into=create_app(evolve(fm, services={**fm.services, EvidenceService: lost})))
+    case = await ana.case()
+
+    answer = await uploaded(ana, case["case_id"])
+
+    assert answer.status_code == 503
+    assert len(await fm.files.keys("evidence/", older_than=fm.clock.now())) == 1
+
+
+@pytest.mark.parametrize("prefix", ["/v1"])
+async def test_a_long_file_comes_down_as_it_went_up(ana: Someone) -> None:
+    """In many pieces either way, and none is lost or doubled."""
+    case = await ana.case()
+    data = b"".join(b"line %d\n" % n for n in range(300_000))
+    record = (await uploaded(ana, case["case_id"], data=data)).json()
+
+    assert (await ana.http.get(f"/evidence/{record['evidence_id']}")).content == data
+    assert record["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 async def test_a_kind_of_file_may_not_be_taken(ana: Someone, fm: FaultMaven) -> None:

@@ -1,6 +1,7 @@
 """Over a real socket, where a body arrives in pieces and an answer can overtake it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -139,3 +140,39 @@ async def test_who_stops_waiting_stops_nothing(http: AsyncClient, fm: FaultMaven
         turn = await http.get(f"/v1/agent/chat/{jobs[0]['job_id']}")
 
     assert turn.json()["status"] == "completed"
+
+
+class Heard(logging.Handler):
+    """Tells when something was logged."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words, self.said = words, asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.said.set()
+
+
+async def test_who_goes_away_in_the_middle_is_no_error(
+    http: AsyncClient, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An upload that breaks off leaves a line in the log, no error and no file."""
+    heard = Heard("its caller went away")
+    log = logging.getLogger("faultmaven.http")
+    caplog.set_level(logging.INFO, logger=log.name)
+    log.addHandler(heard)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST /v1/evidence HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\nAuthorization: "
+        + http.headers["Authorization"].encode()
+        + b"\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    )
+    await writer.drain()
+    writer.close()
+
+    async with asyncio.timeout(30):
+        await heard.said.wait()
+
+    log.removeHandler(heard)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -102,7 +102,7 @@ async def test_a_refresh_rotates(auth: AuthService, ana: User, clock: FakeClock)
 
 
 async def test_a_refresh_token_used_twice_ends_the_family(auth: AuthService, ana: User) -> None:
-    """One of the two was stolen and nobody can tell which, so both have to sign in again while another sign-in goes on."""
+    """One of the two is stolen and nobody can tell which, so both have to sign in again; another sign-in goes on."""
     other = (await auth.login(name="ana", password=PASSWORD)).tokens
     stolen = (await auth.login(name="ana", password=PASSWORD)).tokens
     fresh = await auth.refresh(refresh_token=stolen.refresh_token)
