@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import mimetypes
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from faultmaven_domain.session import SessionService
 from .files.signing import UrlSigner
 from .settings import Settings
 
+log = logging.getLogger(__name__)
 S = TypeVar("S")
 #: Who a command on the server's own machine acts as.
 OPERATOR = Principal(user_id="usr_operator", roles=(USER, ADMIN))
@@ -108,6 +110,9 @@ class FaultMaven:
             return error.message
         except TimeoutError:
             return "It does not answer within 5 s."
+        except Exception:  # one that is ill in a new way does not hide how the others are
+            log.exception("a ping failed")
+            return "It fails in a way the server's log tells."
         return None
 
     async def ingest(
