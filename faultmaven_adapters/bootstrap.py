@@ -10,7 +10,7 @@ from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobService
 
-from .composition import compose
+from .composition import ROOMS, compose
 from .jobs import JobHandler
 from .library import FaultMaven
 from .memory.job_queue import MemoryJobQueue
@@ -65,6 +65,7 @@ async def open(
             notes=tuple(opening.notes),
             pings=opening.pings,
             modules=frozenset(modules),
+            local={room.service: services[room.service] for name, room in ROOMS.items() if name in modules},
             redis=opening.redis,
             internal_key=opening.internal_key,
         )

@@ -61,6 +61,7 @@ class FaultMaven:
     notes: tuple[str, ...]  # what the operator should know of this start
     pings: Mapping[str, Callable[[], Awaitable[None]]] = field(repr=False)
     modules: frozenset[str]  # those that run in this process
+    local: Mapping[type, object] = field(factory=dict, repr=False)  # and their services
     redis: Any = None  # where the worker finds its queues: an address or a socket; None in memory
     internal_key: str | None = field(default=None, repr=False)  # what the modules here are called with from afar
 

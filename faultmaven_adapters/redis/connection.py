@@ -45,6 +45,7 @@ def connect(address: str | Path, *, connections: int = 50, patience: timedelta =
         "max_connections": connections,
         "timeout": seconds,
         "socket_connect_timeout": min(seconds, 2),
+        "encoding_errors": "surrogatepass",  # keys may hold what a client sent, and JSON can say half a sign
     }
     if isinstance(address, Path) or address.startswith("/"):
         pool = BlockingConnectionPool(connection_class=UnixDomainSocketConnection, path=str(address), **options)

@@ -1,7 +1,7 @@
 """Sessions in Redis: ``fm:session:{id}`` holds the value and lapses with it.
 
-``fm:session:client:{client_id}`` and ``fm:session:user:{user_id}`` are sorted sets of ids by the second they expire. An
-index may name a session that is gone, or is another's by now: the value decides.
+``fm:sessions:client:{client_id}`` and ``fm:sessions:user:{user_id}`` are sorted sets of ids by the second they expire.
+An index may name a session that is gone, or is another's by now: the value decides.
 """
 
 import logging
@@ -28,11 +28,11 @@ def _value(session_id: str) -> str:
 
 
 def _of_client(client_id: str) -> str:
-    return f"fm:session:client:{client_id}"
+    return f"fm:sessions:client:{client_id}"
 
 
 def _of_user(user_id: str) -> str:
-    return f"fm:session:user:{user_id}"
+    return f"fm:sessions:user:{user_id}"
 
 
 @frozen

@@ -14,7 +14,6 @@ from attrs import evolve
 from starlette.routing import Route
 
 from faultmaven_adapters import FaultMaven, Role, open
-from faultmaven_adapters.composition import ROOMS
 from faultmaven_adapters.owner import refuse_second
 from faultmaven_adapters.settings import MODULES, Settings
 from faultmaven_domain.kernel.errors import Misconfigured
@@ -120,8 +119,7 @@ def _internal(fm: FaultMaven) -> list[Route]:
     """Where some modules run alone, the door through which the others call them."""
     if fm.modules == frozenset(MODULES) or fm.internal_key is None:
         return []
-    services = {ROOMS[module].service: fm.services[ROOMS[module].service] for module in fm.modules}
-    return internal_routes(services, fm.internal_key)
+    return internal_routes(fm.local, fm.internal_key)
 
 
 class _Server(uvicorn.Server):

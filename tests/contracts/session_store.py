@@ -34,14 +34,14 @@ class SessionStoreContract:
     async def test_returns_what_was_put(self, store: SessionStore) -> None:
         """A session comes back equal: times to the microsecond, nested metadata and signs of any script."""
         session = evolve(
-            a_session(client_id="tab*?[1] ü", at=NOON + timedelta(microseconds=123_457)),
+            a_session(client_id="tab*?[1] ü\ud800", at=NOON + timedelta(microseconds=123_457)),
             timeout=timedelta(minutes=90, microseconds=7),
             metadata={"page": "/käse", "depth": [1, 2.5, None, {"on": True}], "": "\ud800"},
         )
         await store.put(session, now=NOON)
 
         assert session == await store.get("ses_1", now=NOON)
-        assert session == await store.latest_of("tab*?[1] ü", now=NOON)
+        assert session == await store.latest_of("tab*?[1] ü\ud800", now=NOON)
 
     async def test_replaces_the_one_with_the_same_id(self, store: SessionStore) -> None:
         """The second put is what is found, and only it."""
@@ -57,6 +57,17 @@ class SessionStoreContract:
         assert await store.get("ses_9", now=NOON) is None
         assert await store.latest_of("c9", now=NOON) is None
         assert await store.of_user("nobody", now=NOON) == []
+
+    @pytest.mark.parametrize(
+        "id", ["", "*", "client:c1", ":client:c1", "s:client:c1", "user:ana", "\x00\r\n", "\ud800"]
+    )
+    async def test_any_text_may_be_asked_for(self, store: SessionStore, id: str) -> None:
+        """Whatever a client sends as a session's id is an id that there is not, whatever else is stored."""
+        await store.put(a_session(user_id="ana"), now=NOON)
+
+        assert await store.get(id, now=NOON) is None
+        assert not await store.delete(id)
+        assert await store.latest_of("c1", now=NOON) == a_session(user_id="ana")
 
     async def test_lapses_at_its_timeout_exactly(self, store: SessionStore) -> None:
         """A microsecond before its end a session is there by all three ways, at its end by none."""

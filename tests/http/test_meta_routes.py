@@ -119,7 +119,7 @@ async def test_an_error_in_a_ping_is_no_error_of_health(clients: Clients, over: 
 
     health = await http.get("/health")
 
-    assert (health.status_code, health.json()["status"]) == (200, "degraded")
+    assert (health.status_code, health.json()["status"]) == (200, "unhealthy")
 
 
 @pytest.mark.parametrize(
