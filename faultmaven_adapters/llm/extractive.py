@@ -95,7 +95,7 @@ def _answer(sources: _Sources) -> str:
         lines = [f"- {_what(s)}. {_sentence(s.remark)} {_cite(s)}" for s in sources.suspects[:3]]
         parts.append("**Most likely origin** (a suspicion, not a proof)\n" + "\n".join(lines))
     if sources.failures:
-        lines = [_counted(s) for s in _by_count(sources.failures)[:_MOST_FAILURES]]
+        lines = [_counted(s) for s in _loudest(sources.failures)[:_MOST_FAILURES]]
         parts.append("**What is failing**\n" + "\n".join(lines))
     elif sources.patterns:
         lines = [_counted(s) for s in sources.patterns[:3]]
@@ -118,7 +118,7 @@ def _answer(sources: _Sources) -> str:
 
 
 def _check_first(sources: _Sources) -> str:
-    first = next(iter(sources.suspects or _by_count(sources.failures)), None)
+    first = next(iter(sources.suspects or _loudest(sources.failures)), None)
     lines = []
     if first is not None and first.pattern is not None:
         component = f" in `{first.pattern.component}`" if first.pattern.component else ""
@@ -141,7 +141,7 @@ def _check_first(sources: _Sources) -> str:
 def _post_mortem(sources: _Sources) -> str:
     unknown = "Not known from the evidence."
     suspects = [f"- {_what(s)}. {_sentence(s.remark)} {_cite(s)}" for s in sources.suspects[:3]]
-    failures = [_counted(s) for s in _by_count(sources.failures)[:_MOST_FAILURES]]
+    failures = [_counted(s) for s in _loudest(sources.failures)[:_MOST_FAILURES]]
     facts = [f"- {s.quote} {_cite(s)}" for s in sources.facts("fact")]
     notes = [line for line in facts if line.startswith("- Resolution notes")]
     causes = _steps(sources.sections(_CAUSE)) if sources.fits else []
@@ -179,15 +179,9 @@ def _impact(sources: _Sources) -> list[str]:
     ]
 
 
-def _by_count(sources: Iterable[Source]) -> list[Source]:
-    """Failures before warnings, frequent ones first."""
-    return sorted(
-        sources,
-        key=lambda s: (
-            s.pattern is not None and s.pattern.severity != "failure",
-            -(s.pattern.count if s.pattern else 0),
-        ),
-    )
+def _loudest(sources: Iterable[Source]) -> list[Source]:
+    """What the logs call errors before what they call warnings, frequent ones first."""
+    return sorted(sources, key=lambda s: (s.pattern.loudness, -s.pattern.count) if s.pattern else (3, 0))
 
 
 def _counted(source: Source) -> str:

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from attrs import evolve, frozen
@@ -186,21 +187,23 @@ class EvidenceService:
         items = await self.of_case(principal=principal, case_id=case_id)
         async with self.transactions.view() as unit:
             reports = {item.evidence_id: await unit.reports.get(item.evidence_id) for item in items}
+        names = _names(items)
+        named = {names[id]: report for id, report in reports.items() if report is not None}
+        origins = suspects(named) if named else ()
         summaries, findings = [], []
-        named: dict[str, LogReport] = {}
         for item in items:
             report = reports[item.evidence_id]
             summaries.append(FileSummary(evidence=item, report=report and evolve(report, patterns=())))
             if report is not None:
-                named[item.filename if item.filename not in named else f"{item.filename} ({item.evidence_id})"] = report
-                findings += _patterns(item, report, limit)
+                suspected = {s.pattern.template for s in origins if s.source == names[item.evidence_id]}
+                findings += _patterns(item, report, limit, suspected)
             if item.status is EvidenceStatus.READY:
                 findings += await self._passages(item, names_in(query) if report else query, limit=2 if report else 4)
         return CaseFindings(
             files=tuple(summaries),
             findings=tuple(sorted(findings, key=lambda finding: -finding.score)),
             onsets=timeline(named) if named else (),
-            suspects=suspects(named) if named else (),
+            suspects=origins,
         )
 
     async def passages(self, *, principal: Principal, case_id: str, query: str, limit: int = 4) -> tuple[Finding, ...]:
@@ -261,18 +264,29 @@ async def _as_it_stands(unit: EvidenceUnitOfWork, evidence: Evidence) -> Evidenc
     return evolve(evidence, status=EvidenceStatus.UNREADABLE, notes=(job.error or "It was given up.",))
 
 
-def _patterns(item: Evidence, report: LogReport, limit: int) -> list[Finding]:
-    """The report's most relevant patterns, in its order."""
+def _names(items: Sequence[Evidence]) -> dict[str, str]:
+    """What each file is called among the others, by its id: two of one name are told apart by it."""
+    often = Counter(item.filename for item in items)
+    return {
+        item.evidence_id: item.filename if often[item.filename] == 1 else f"{item.filename} ({item.evidence_id})"
+        for item in items
+    }
+
+
+def _patterns(item: Evidence, report: LogReport, limit: int, suspected: Collection[str]) -> list[Finding]:
+    """The loudest and most frequent patterns, and the suspected ones, which may be neither."""
+    ranked = sorted(report.patterns, key=lambda pattern: (pattern.loudness, -pattern.count))
+    chosen = [*ranked[:limit], *[pattern for pattern in ranked[limit:] if pattern.template in suspected]]
     return [
         Finding(
             evidence_id=item.evidence_id,
             filename=item.filename,
             lines=tuple(line.number for line in pattern.samples),
             text="\n".join(line.text for line in pattern.samples),
-            score=1.0 - place / (limit + 1),
+            score=1.0 / (1 + place),
             pattern=pattern,
         )
-        for place, pattern in enumerate(report.patterns[:limit])
+        for place, pattern in enumerate(chosen)
     ]
 
 

@@ -106,7 +106,7 @@ def _judged(onset: Onset, scene: _Scene, mentions: Sequence[Onset]) -> Suspect:
         source=onset.source,
         pattern=pattern,
         score=round(score, 2),
-        why=f"It {'; it '.join(grounds)}. These are grounds to look here, not a proof.",
+        why=f"It {'; it '.join(grounds)}.",
     )
 
 

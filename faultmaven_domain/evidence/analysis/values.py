@@ -43,6 +43,17 @@ class LogPattern:
     peak_at: datetime | None = None  # when that stretch began
     peak_seconds: int = 1
 
+    @property
+    def loudness(self) -> int:
+        """To list failures by, the lowest first: what the log calls an error, or says without any level; what it calls
+        a warning; what only the words of an INFO line tell; and what fails in no way.
+        """
+        if self.severity == "normal":
+            return 3
+        if self.severity == "warning":
+            return 1
+        return 2 if self.level in {"NOTICE", "INFO", "DEBUG", "TRACE"} else 0
+
 
 @frozen(kw_only=True)
 class LogReport:

@@ -146,13 +146,14 @@ def test_without_times_a_pattern_is_new_by_its_lines() -> None:
 
 
 def test_a_suspicion_is_not_a_verdict() -> None:
-    """Each suspect says on what grounds, and that they are no proof; there are at most five, best first."""
+    """Each suspect says on what grounds it is one; there are at most five, best first."""
     found = suspects({"gateway.log": analyse_log(gateway())})
 
     assert 1 <= len(found) <= 5
     assert sorted((s.score for s in found), reverse=True) == [s.score for s in found]
     for suspect in found:
-        assert suspect.why.endswith("not a proof.")
+        assert suspect.why.startswith("It ")
+        assert suspect.why.endswith(".")
 
 
 def test_noise_from_the_start_is_not_suspected_first() -> None:
