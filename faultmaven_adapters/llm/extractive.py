@@ -5,6 +5,7 @@ Says what it is. It ranks nothing itself: the order of failures is the evidence 
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -20,6 +21,7 @@ _CHECK = ("diagnos", "check", "investigat", "triage", "verif", "debug", "symptom
 _CAUSE = ("cause", "why", "meaning")
 _FIX = ("fix", "mitigat", "resol", "remed", "action", "recover")
 _PREVENT = ("prevent",)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @frozen
@@ -147,10 +149,11 @@ def _post_mortem(sources: _Sources) -> str:
     causes = _steps(sources.sections(_CAUSE)) if sources.fits else []
     todo = _steps(sources.sections(_FIX)) + _steps(sources.sections(_PREVENT)) if sources.fits else []
     asked = [f"- {s.section}: {_short(s.quote, 200)} {_cite(s)}" for s in sources.facts("said") if "user" in s.section]
-    began = sorted(sources.failures, key=lambda s: (_time(s) is None, _time(s) or ""))
-    timeline = [f"- {_time(s)}: {_short(_what(s), 200)} {_cite(s)}" for s in began if _time(s)]
+    began = sorted((s for s in sources.failures if _moment(s) is not None), key=lambda s: _moment(s) or _NEVER)
+    timeline = [f"- {_time(s)}: `{_code(_template(s))}` begins in {s.title} {_cite(s)}" for s in began]
     summary = [
         *[line for line in facts if line not in notes],
+        *asked[:1],
         *(suspects[:1] or ["- No line of the evidence says that something failed."]),
     ]
     prevention = _steps(sources.sections(_PREVENT)) if sources.fits else []
@@ -162,7 +165,7 @@ def _post_mortem(sources: _Sources) -> str:
         "Evidence": [*failures, *[f"- {s.title}, {_where(s)} {_cite(s)}" for s in sources.passages[:4]]],
         "Resolution": notes,
         "Action items": todo[: 2 * _MOST_STEPS],
-        "Lessons": [*asked[:3], *prevention[:2]],
+        "Lessons": prevention[:2],
     }
     body = "\n\n".join(f"## {title}\n\n" + ("\n".join(lines) or unknown) for title, lines in chapters.items())
     return f"{NO_MODEL}\n\n{body}"
@@ -274,6 +277,16 @@ def _where(source: Source) -> str:
 
 def _time(source: Source) -> str | None:
     return source.pattern.first_time if source.pattern else None
+
+
+def _moment(source: Source) -> datetime | None:
+    """When it began, to sort by: files write times in their own ways, and those without a zone are taken for UTC."""
+    at = source.pattern.first_at if source.pattern else None
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _template(source: Source) -> str:
+    return source.pattern.template if source.pattern else source.title
 
 
 def _cite(source: Source) -> str:
