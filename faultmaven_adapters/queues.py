@@ -9,14 +9,14 @@ from typing import Any
 #: Does one job: its kind, its payload, its id. Raises TryAgain to have it again later.
 Handler = Callable[[str, dict[str, Any], str], Awaitable[None]]
 
-TURNS, INGESTION, MAINTENANCE = "fm:turns", "fm:ingestion", "fm:maintenance"
-QUEUES = (TURNS, INGESTION, MAINTENANCE)
+TURNS, EVIDENCE, INGESTION, MAINTENANCE = "fm:turns", "fm:evidence", "fm:ingestion", "fm:maintenance"
+QUEUES = (TURNS, EVIDENCE, INGESTION, MAINTENANCE)
 
 _OF = {
     "jobs.chat_turn": TURNS,
     "jobs.post_mortem": TURNS,
     "jobs.embedding": INGESTION,
-    "jobs.extraction": INGESTION,
+    "jobs.extraction": EVIDENCE,
 }
 
 

@@ -9,7 +9,7 @@ from arq.cron import CronJob, cron
 
 from faultmaven_adapters import FaultMaven
 from faultmaven_adapters.jobs import JOBS, JobHandler
-from faultmaven_adapters.queues import INGESTION, MAINTENANCE, QUEUES, TURNS
+from faultmaven_adapters.queues import EVIDENCE, INGESTION, MAINTENANCE, QUEUES, TURNS
 from faultmaven_adapters.redis.worker import arq_worker, work
 from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.kernel.job_runner import JobRunner
@@ -25,11 +25,12 @@ PAUSE = 1.0
 async def run_worker(fm: FaultMaven) -> None:
     """Do the jobs of this process's modules until cancelled, also across a restart of Redis.
 
-    Ingestion takes ``settings.worker_jobs`` at a time, turns twice as many, the rest one.
+    Ingestion and evidence take ``settings.worker_jobs`` each at a time, turns twice as many, the rest one.
     """
     handler = JobHandler(services=fm.services, runner=fm.services[JobRunner], jobs=fm.services[JobService])
     timeouts = {kind: job.timeout for kind, job in JOBS.items()}
-    concurrency = {INGESTION: fm.settings.worker_jobs, TURNS: 2 * fm.settings.worker_jobs, MAINTENANCE: 1}
+    jobs = fm.settings.worker_jobs
+    concurrency = {TURNS: 2 * jobs, EVIDENCE: jobs, INGESTION: jobs, MAINTENANCE: 1}
 
     async def serve(queue: str) -> None:
         schedule = _schedule(fm) if queue == MAINTENANCE else ()

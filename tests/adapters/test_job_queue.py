@@ -218,7 +218,7 @@ class TestArqJobQueue(JobQueueContract):
         await queue.enqueue(EMBEDDING, {}, job_id="2")
         await queue.enqueue(EMBEDDING, {}, job_id="3", delay=timedelta(hours=1))
 
-        assert await waiting(redis) == {"fm:turns": 1, "fm:ingestion": 2, "fm:maintenance": 0}
+        assert await waiting(redis) == {"fm:turns": 1, "fm:evidence": 0, "fm:ingestion": 2, "fm:maintenance": 0}
 
 
 def a_worker(

@@ -10,7 +10,7 @@ import pytest
 from faultmaven_domain.kernel.job_desk import TryAgain
 from faultmaven_domain.kernel.jobs import JobQueue, JobStatus
 
-TURN, EMBEDDING, CLEANING = KINDS = ("jobs.chat_turn", "jobs.embedding", "jobs.cleaning")
+TURN, READING, EMBEDDING, CLEANING = KINDS = ("jobs.chat_turn", "jobs.extraction", "jobs.embedding", "jobs.cleaning")
 SOON = timedelta(milliseconds=250)
 
 Handler = Callable[[str, dict[str, Any], str], Awaitable[None]]
@@ -108,7 +108,7 @@ class JobQueueContract:
 
     async def test_delivers_every_one(self, queue: JobQueue, deliveries: Deliveries) -> None:
         """Of a hundred jobs asked for at once none is lost and none delivered twice."""
-        await asyncio.gather(*(queue.enqueue(KINDS[n % 3], {}, job_id=f"{n:03}") for n in range(100)))
+        await asyncio.gather(*(queue.enqueue(KINDS[n % len(KINDS)], {}, job_id=f"{n:03}") for n in range(100)))
         handler = Recorder()
 
         await deliveries(handler)
