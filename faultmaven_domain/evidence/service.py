@@ -108,7 +108,7 @@ class EvidenceService:
             async with self.transactions.begin() as unit:
                 unread = evolve(evidence, status=EvidenceStatus.UNREADABLE, notes=(error.message,))
                 await self._save_if_there(unit, unread)
-            raise
+            raise UnreadableFile(f"{evidence.filename}: {error.message}") from error
         await self._desk().progress(request.job_id, 0.4)
         report = None
         if read.kind == "log" or looks_like_log(read.text[:100_000]):

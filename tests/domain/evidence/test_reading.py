@@ -91,13 +91,14 @@ class TestReading:
 
 class TestUnreadable:
     async def test_says_why_and_stays(self, room: Room) -> None:
-        """A file nothing can be read from is kept as it came; record and job say why, and no second try is made."""
+        """What nothing can be read from is kept as it came; record and job, which names it, say why, after one try."""
         evidence = await room.add(await room.case(), "shot.png", PNG)
 
         job = await room.work(evidence)
 
         unread = await room.service.get(principal=ANA, evidence_id=evidence.evidence_id)
-        assert (unread.status, unread.notes) == (EvidenceStatus.UNREADABLE, (job.error,))
+        assert unread.status is EvidenceStatus.UNREADABLE
+        assert job.error == f"shot.png: {unread.notes[0]}"
         assert (job.state, job.attempts) == (JobState.FAILED, 1)
         assert "plain text" in unread.notes[0]
         assert await room.files.download(evidence.file_key) == PNG
