@@ -188,3 +188,20 @@ def test_help_leads_with_examples(tmp_path: Path) -> None:
     ):
         shown = faultmaven(command, "--help", cwd=tmp_path).stdout
         assert shown.index("Examples:") < shown.index("Options:"), command
+
+
+def test_without_a_model_and_a_network_it_still_finds(tmp_path: Path) -> None:
+    """Where no model can be had, everything starts, searches by full text and says so, and the doctor knows the mend."""
+    (tmp_path / "etcd.md").write_text("# etcd has no leader\n\n## Diagnosis\n\n- Check `etcdctl endpoint status`.\n")
+    nowhere = {"MODELS_DIR": str(tmp_path / "nowhere")}
+
+    taught = faultmaven("ingest", "etcd.md", cwd=tmp_path, **nowhere)
+    found = faultmaven("search", "etcd leader", cwd=tmp_path, **nowhere)
+    doctor = faultmaven("doctor", "--json", cwd=tmp_path, PORT="0", **nowhere)
+
+    assert "No embedding model, so searching by full text alone" in taught.stderr
+    assert "etcd has no leader" in found.stdout
+    model = next(finding for finding in json.loads(doctor.stdout) if finding["what"] == "model")
+    assert (model["state"], "faultmaven models pull" in model["mend"]) == ("note", True)
+    with_model = faultmaven("search", "--json", "etcd leader", cwd=tmp_path)
+    assert json.loads(with_model.stdout)["hits"][0]["title"] == "etcd has no leader"
