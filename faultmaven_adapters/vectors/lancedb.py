@@ -45,6 +45,8 @@ _COLUMNS = (
 )
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: What the vendor says, and what it means; anything else is Unavailable.
+#: What LanceDB says of a table it has not.
+_ABSENT = "was not found"
 _MEANINGS: tuple[tuple[str, type[FaultMavenError]], ...] = (
     ("No space left on device", StorageFull),
     ("StorageFull", StorageFull),
@@ -67,7 +69,7 @@ class LanceVectorProvider:
 
     async def prepare(self, collection: str, *, model: str, dimension: int) -> None:
         with _meaning():
-            table = await self._table(collection) or await self._created(collection)
+            table = await self._made(collection)
             if not any(index.columns == ["searched"] for index in await table.list_indices()):
                 await _index_text(table)
             if dimension:
@@ -164,8 +166,24 @@ class LanceVectorProvider:
             connection = await self._connection()
             if collection not in (await connection.list_tables()).tables:
                 return None
-            self._tables[collection] = await connection.open_table(collection)
+            try:
+                self._tables[collection] = await connection.open_table(collection)
+            except ValueError as error:
+                if _ABSENT not in str(error):
+                    raise
+                return None  # listed as soon as its folder is there: another process is making it this moment
         return self._tables[collection]
+
+    async def _made(self, collection: str) -> "AsyncTable":
+        """The table, made where it is not there; two processes that start together may meet in the middle of that."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._table(collection) or await self._created(collection)
+            except (RuntimeError, ValueError) as error:
+                if attempt == ATTEMPTS - 1 or not any(word in str(error) for word in (_ABSENT, "exists", "conflict")):
+                    raise
+            await asyncio.sleep(0.02 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
 
     async def _created(self, collection: str) -> "AsyncTable":
         table = await (await self._connection()).create_table(collection, schema=_schema(), exist_ok=True)

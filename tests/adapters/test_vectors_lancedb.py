@@ -203,3 +203,15 @@ def test_costs_nothing_until_it_is_used() -> None:
         "sys.exit('lancedb' in sys.modules or 'pyarrow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_a_table_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """A table's folder is listed before it can be opened, and a start that meets it then goes on."""
+    (tmp_path / "vectors" / f"{RUNBOOKS}.lance").mkdir(parents=True)
+    index = LanceVectorProvider(tmp_path / "vectors")
+
+    await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+    await index.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
+
+    assert ids(await index.search(RUNBOOKS, at(0), 9, scope=ANA)) == ["a"]
+    await index.close()
