@@ -191,7 +191,7 @@ def test_help_leads_with_examples(tmp_path: Path) -> None:
 
 
 def test_without_a_model_and_a_network_it_still_finds(tmp_path: Path) -> None:
-    """Where no model can be had, everything starts, searches by full text and says so, and the doctor knows the mend."""
+    """Where no model can be had, everything starts, searches by full text and says so; the doctor knows the mend."""
     (tmp_path / "etcd.md").write_text("# etcd has no leader\n\n## Diagnosis\n\n- Check `etcdctl endpoint status`.\n")
     nowhere = {"MODELS_DIR": str(tmp_path / "nowhere")}
 
