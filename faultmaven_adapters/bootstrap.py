@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from attrs import frozen
+
 from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobService
@@ -33,13 +35,15 @@ async def open(
     role: Role = Role.LIBRARY,
     modules: Collection[str] = MODULES,
     rebuild: bool = False,
+    work: bool = True,
     progress: Progress = quiet,
 ) -> AsyncIterator[FaultMaven]:
     """Everything over a data directory, or wholly in memory where ``path`` and ``settings`` are None.
 
     As a library it does its own jobs while the block runs, unless a server or a worker owns the directory and does
     them. ``modules`` are those that run here; the others are reached at their ``<MODULE>_URL``. ``rebuild`` empties the
-    search index and has every document indexed anew, with the present model.
+    search index and has every document indexed anew, with the present model. Without ``work`` no job is done and no
+    model opened: for looking at accounts and jobs.
 
     Raises: Misconfigured; DirectoryHeld when another process serves the directory; Unavailable.
     """
@@ -52,7 +56,9 @@ async def open(
             from .open_durable import open_durable
 
             settings = settings or load_settings(data_dir=Path(path) if path is not None else None)
-            opening = await open_durable(stack, settings, role=role, modules=_known(modules), progress=progress)
+            opening = await open_durable(
+                stack, settings, role=role, modules=_known(modules), work=work, progress=progress
+            )
         services = compose(opening.adapters, remote=opening.remote)
         fm = FaultMaven(
             settings=opening.settings,
@@ -71,6 +77,9 @@ async def open(
         )
         for note in fm.notes:
             log.warning("%s", note)
+        if not work:
+            yield fm
+            return
         if opening.alone:
             await fm.jobs.release()
         if "knowledge" in modules:
@@ -80,7 +89,7 @@ async def open(
             handler = JobHandler(services=services, runner=services[JobRunner], jobs=services[JobService])
             consumer = asyncio.create_task(opening.queue.consume(handler), name="jobs")
             stack.push_async_callback(_ended, consumer)
-            stack.push_async_callback(_finished, fm.jobs, opening.queue)
+            stack.push_async_exit(_Finishing(fm.jobs, opening.queue))
         yield fm
 
 
@@ -105,14 +114,25 @@ async def _relay(jobs: JobService, outbox: asyncio.Event) -> None:
             continue
 
 
-async def _finished(jobs: JobService, queue: MemoryJobQueue) -> None:
-    """Do what was asked before the end, within reason; the rest is done at the next start."""
-    try:
-        async with asyncio.timeout(LAST_WORDS):
-            await jobs.relay()
-            await queue.idle()
-    except (FaultMavenError, TimeoutError) as error:
-        log.info("some jobs wait for the next start: %s", error)
+@frozen
+class _Finishing:
+    """Does what was asked before a good end, within reason; the rest is done at the next start."""
+
+    jobs: JobService
+    queue: MemoryJobQueue
+
+    async def __aenter__(self) -> None:
+        """Nothing to begin."""
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # who is interrupted does not wait
+            return
+        try:
+            async with asyncio.timeout(LAST_WORDS):
+                await self.jobs.relay()
+                await self.queue.idle()
+        except (FaultMavenError, TimeoutError) as error:
+            log.info("some jobs wait for the next start: %s", error)
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

@@ -69,7 +69,8 @@ class JobHandler:
         request = _converter.structure(payload, job.message)
         for service, method in job.use_cases:
             use_case: Callable[..., Awaitable[None]] = getattr(self.services[service], method)
-            await self._beating(use_case(request=request), job_id)
+            async with asyncio.timeout(job.timeout.total_seconds()):
+                await self._beating(use_case(request=request), job_id)
 
     async def _beating(self, work: Awaitable[None], job_id: str) -> None:
         task = asyncio.ensure_future(work)

@@ -209,11 +209,12 @@ class FaultMaven:
 
     async def _stored(self, room: str, path: Path) -> StoredFile:
         try:
+            size = await asyncio.to_thread(lambda: path.stat().st_size)
+            if size > self.settings.max_upload_bytes:
+                raise InvalidInput(f"{path} is larger than {self.settings.max_upload_bytes} bytes.", field="file")
             data = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read: {error.strerror}.", field="file") from error
-        if len(data) > self.settings.max_upload_bytes:
-            raise InvalidInput(f"{path} is larger than {self.settings.max_upload_bytes} bytes.", field="file")
         key = await self.files.upload(f"{room}/{self.ids.new('f')}", data, _media_type(path))
         return StoredFile(key=key, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 

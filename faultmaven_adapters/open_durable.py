@@ -21,7 +21,7 @@ from faultmaven_domain.knowledge import EmbeddingModel, VectorProvider
 from faultmaven_domain.session import SessionStore
 
 from .opening import TRANSACTIONS, Opening, Progress
-from .owner import Holder, Role, holder, own, refuse_second
+from .owner import Holder, Ownership, Role, holder, own, refuse_second
 from .settings import LLM, FileStorage, Identity, Settings, VectorStore
 
 SECRET_FILE = "secret"
@@ -32,7 +32,7 @@ PATIENCE = 15.0
 
 
 async def open_durable(
-    stack: AsyncExitStack, settings: Settings, *, role: Role, modules: frozenset[str], progress: Progress
+    stack: AsyncExitStack, settings: Settings, *, role: Role, modules: frozenset[str], work: bool, progress: Progress
 ) -> Opening:
     """Raises: Misconfigured; DirectoryHeld; Unavailable."""
     _refuse_what_is_not_built(settings)
@@ -45,7 +45,7 @@ async def open_durable(
     _add_identity(opening, secret)
     _add_files(opening, secret)
     _add_heavy_work(opening)
-    await _add_index(opening, progress)
+    await _add_index(opening, work, progress)
     _add_remote(opening, modules, secret)
     return opening
 
@@ -72,7 +72,7 @@ async def _add_redis(opening: Opening, role: Role) -> Holder | None:
     if settings.redis_url is not None:
         opening.redis = settings.redis_url
     else:
-        ownership = stack.enter_context(own(settings.data_dir, role))
+        ownership, owner = await _owned_or_joined(stack, settings.data_dir, role)
         if ownership is not None:
             from .redis.embedded import embedded_redis
 
@@ -80,8 +80,7 @@ async def _add_redis(opening: Opening, role: Role) -> Holder | None:
             private = await stack.enter_async_context(embedded_redis(directory, server=settings.redis_server))
             ownership.tell(private.socket)
             opening.redis, opening.alone = private.socket, True
-        else:
-            owner = await _owner(settings.data_dir, role)
+        elif owner is not None:
             opening.redis = owner.socket
     assert opening.redis is not None
     client = connect(opening.redis)
@@ -105,15 +104,23 @@ async def _add_redis(opening: Opening, role: Role) -> Holder | None:
     return owner
 
 
-async def _owner(directory: Path, role: Role) -> Holder:
-    """Who owns the directory, once it can be joined. Raises: DirectoryHeld for a second server; Unavailable."""
+async def _owned_or_joined(
+    stack: AsyncExitStack, directory: Path, role: Role
+) -> tuple[Ownership, None] | tuple[None, Holder]:
+    """The directory where nobody has it, else who does, once that can be joined; it may come or go meanwhile.
+
+    Raises: DirectoryHeld for a second server; Unavailable.
+    """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
+        ownership = stack.enter_context(own(directory, role))
+        if ownership is not None:
+            return ownership, None
         if role is Role.SERVE:
             refuse_second(directory)
         owner = holder(directory)
         if owner is not None and owner.socket is not None:
-            return owner
+            return None, owner
         await asyncio.sleep(0.05)
     raise Unavailable(f"The process that owns {directory} has not come up; try again.")
 
@@ -190,14 +197,19 @@ def _add_heavy_work(opening: Opening) -> None:
     opening.add(TextExtractor, FileTextExtractor(offload))
 
 
-async def _add_index(opening: Opening, progress: Progress) -> None:
+async def _add_index(opening: Opening, work: bool, progress: Progress) -> None:
     from .vectors.lancedb import LanceVectorProvider
 
     settings = opening.settings
     vectors = LanceVectorProvider(settings.under(settings.lancedb_path))
     opening.add(VectorProvider, vectors)
     opening.watch("vectors", vectors)
-    await _add_model(opening, progress)
+    if work:
+        await _add_model(opening, progress)
+    else:
+        from .embeddings.absent import AbsentModel
+
+        opening.add(EmbeddingModel, AbsentModel("It was not opened."))
 
 
 async def _add_model(opening: Opening, progress: Progress) -> None:

@@ -20,6 +20,8 @@ from .tasks.maintenance import clean_up
 log = logging.getLogger(__name__)
 #: How long a worker waits before it looks for a Redis that went away, in seconds.
 PAUSE = 1.0
+#: A job ends itself by its own time limit, as a try that counts; the queue's is only the last resort.
+SLACK = timedelta(seconds=30)
 
 
 async def run_worker(fm: FaultMaven) -> None:
@@ -28,7 +30,7 @@ async def run_worker(fm: FaultMaven) -> None:
     Ingestion and evidence take ``settings.worker_jobs`` each at a time, turns twice as many, the rest one.
     """
     handler = JobHandler(services=fm.services, runner=fm.services[JobRunner], jobs=fm.services[JobService])
-    timeouts = {kind: job.timeout for kind, job in JOBS.items()}
+    timeouts = {kind: len(job.use_cases) * job.timeout + SLACK for kind, job in JOBS.items()}
     jobs = fm.settings.worker_jobs
     concurrency = {TURNS: 2 * jobs, EVIDENCE: jobs, INGESTION: jobs, MAINTENANCE: 1}
 

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 from ..case import Case, CaseDeleted, CaseMessage, PostMortemRequested, Role
 from ..evidence import CaseFindings, EvidenceStatus
 from ..kernel.clock import Clock
-from ..kernel.errors import Unavailable
+from ..kernel.errors import FaultMavenError, Unavailable
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
 from ..kernel.jobs import JobState, ResultStore
@@ -64,7 +64,7 @@ class AgentService:
             await self._desk().ask(unit, request, owner_id=principal.user_id, subject_id=case_id)
         try:
             await self._record_question(turn)
-        except Unavailable as error:  # it is acknowledged all the same: the worker records it again
+        except FaultMavenError as error:  # it is acknowledged all the same: the worker records it again
             log.warning("turn %s: its question waits to be recorded: %s", turn.job_id, error.message)
         return turn
 

@@ -1,5 +1,6 @@
 """How a worker does a job: claim it, run its use-case, end it. By job id, so that a second delivery is harmless."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -33,6 +34,9 @@ class JobRunner:
         job, transactions = found
         try:
             await use_case()
+        except asyncio.CancelledError:  # the process is told to stop, which is no fault of the job's
+            await asyncio.shield(self._handed_back(job, transactions))
+            raise
         except WorkCancelled:
             log.info("job %s (%s) was cancelled", job_id, job.kind)
         except FaultMavenError as error:
@@ -55,11 +59,18 @@ class JobRunner:
                     raise TryAgain(job.lease_left(at=now))
                 if not job.ended and job.attempts < MAX_ATTEMPTS:
                     return await unit.jobs.save(job.begun(at=now)), transactions
-                await unit.jobs.save(job.finished(at=now, error=job.error or "Its worker died each time."))
+                why = job.error or "Its worker died each time."
+                await unit.jobs.save(job.finished(at=now, error=f"Given up after {job.attempts} tries. {why}"))
                 await unit.outbox.drop(job_id)
                 return None
         log.warning("job %s has no row; nothing to do", job_id)
         return None
+
+    async def _handed_back(self, job: Job, transactions: Transactions[UnitOfWork]) -> None:
+        async with transactions.begin() as unit:
+            current = await unit.jobs.get(job.job_id)
+            if current is not None and current.attempts == job.attempts:
+                await unit.jobs.save(current.handed_back())
 
     async def _stumbled(self, job: Job, transactions: Transactions[UnitOfWork], why: str, *, final: bool) -> None:
         parked = final or job.attempts >= MAX_ATTEMPTS

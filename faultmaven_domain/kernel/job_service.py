@@ -90,7 +90,7 @@ class JobService:
             async with transactions.begin() as unit:
                 running = await unit.jobs.of_owner(None, states=(JobState.RUNNING,), limit=10_000)
                 for job in running:
-                    await unit.jobs.save(job.put_back(error="Its worker died."))
+                    await unit.jobs.save(job.put_back(error="Its worker died while it ran."))
                 waiting = await unit.outbox.due(sent_before=self.clock.now() + timedelta(days=1), limit=100_000)
                 await unit.outbox.mark_unsent([message.id for message in waiting])
             released += len(running)

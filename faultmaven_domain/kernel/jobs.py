@@ -81,6 +81,12 @@ class Job:
         """To be tried again."""
         return self if self.ended else evolve(self, state=JobState.QUEUED, heartbeat_at=None, error=error)
 
+    def handed_back(self) -> "Job":
+        """Begun and not finished because its worker was told to stop: that try does not count."""
+        if self.ended:
+            return self
+        return evolve(self, state=JobState.QUEUED, heartbeat_at=None, attempts=max(0, self.attempts - 1))
+
     def finished(self, *, at: datetime, error: str | None = None) -> "Job":
         if self.ended:
             return self

@@ -11,6 +11,7 @@ from ..kernel.extraction import Offload, TextExtractor
 from ..kernel.files import FileProvider, StoredFile
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
+from ..kernel.jobs import JobState
 from ..kernel.paging import Page, check_paging
 from ..kernel.principal import Principal
 from .chunking import is_markdown, sections, title_of
@@ -149,6 +150,7 @@ class KnowledgeService:
             items = await documents.of_owner(
                 owner, document_type=document_type, collection=collection, limit=limit, offset=offset
             )
+            items = [await _as_it_stands(unit, item) for item in items]
         return Page(items=tuple(items), total=total, limit=limit, offset=offset)
 
     async def update(
@@ -360,6 +362,7 @@ class KnowledgeService:
         old_file: str | None = None
         async with self.transactions.begin() as unit:
             known = await unit.documents.by_source(wanted.owner_id, wanted.source) if wanted.source else None
+            known = known and await _as_it_stands(unit, known)
             if known is not None and _same(known, wanted, title_given):
                 old_file = wanted.file_key
                 added = Added(document=known, unchanged=True)
@@ -418,7 +421,7 @@ class KnowledgeService:
         document = await unit.documents.get(document_id)
         if document is None or not document.visible_to(principal.user_id):
             raise DocumentNotFound(document_id=document_id)
-        return document
+        return await _as_it_stands(unit, document)
 
     async def _changeable(self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str) -> Document:
         document = await self._seen(unit, principal, document_id)
@@ -434,6 +437,14 @@ class KnowledgeService:
 
     def _desk(self) -> JobDesk:
         return JobDesk(self.transactions, self.clock)
+
+
+async def _as_it_stands(unit: KnowledgeUnitOfWork, document: Document) -> Document:
+    """A document whose job was given up or called off waits for nothing any more, and says why."""
+    job = await unit.jobs.get(document.job_id) if document.status is DocumentStatus.PROCESSING else None
+    if job is None or job.state not in {JobState.FAILED, JobState.CANCELLED}:
+        return document
+    return evolve(document, status=DocumentStatus.FAILED, error=job.error)
 
 
 def _same(known: Document, wanted: Document, title_given: bool) -> bool:

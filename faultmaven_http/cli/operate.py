@@ -103,7 +103,7 @@ async def jobs(status: str | None, limit: int, data_dir: Path | None, as_json: b
       faultmaven jobs --status failed
       faultmaven jobs --json --limit 5
     """
-    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
         found = await fm.jobs.list(principal=OPERATOR, status=status, limit=limit)
     if as_json:
         printed(found)
@@ -142,7 +142,7 @@ async def create(
 ) -> None:
     """Open an account. The password is asked for, or read from stdin where that is no terminal."""
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
         user = await fm.auth.register(email=email, password=password, full_name=name, username=username, admin=admin)
     _show((user,), as_json)
 
@@ -155,7 +155,7 @@ async def create(
 @run_async
 async def grant(name: str, role: str, data_dir: Path | None, as_json: bool) -> None:
     """Give an account a role, by e-mail address or username."""
-    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
         user = await fm.auth.grant(name=name, role=role)
     _show((user,), as_json)
 
@@ -166,7 +166,7 @@ async def grant(name: str, role: str, data_dir: Path | None, as_json: bool) -> N
 @run_async
 async def list_users(data_dir: Path | None, as_json: bool) -> None:
     """List accounts, oldest first."""
-    async with open(settings=settings_for(data_dir, quiet=True)) as fm:
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
         found = await fm.auth.list_users()
     _show(found, as_json)
 

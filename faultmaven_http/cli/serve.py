@@ -102,17 +102,20 @@ async def _served(fm: FaultMaven, sock: socket.socket) -> None:
     stop = _stop_signal()
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     working = asyncio.create_task(run_worker(fm)) if fm.settings.worker_inside() else None
-    await server.up.wait()
-    click.echo(f"http://{fm.settings.host}:{fm.settings.port}")
-    log.info("ready on http://%s:%d, data in %s", fm.settings.host, fm.settings.port, fm.settings.data_dir)
-    waiting = asyncio.create_task(stop.wait())
+    up, waiting = asyncio.create_task(server.up.wait()), asyncio.create_task(stop.wait())
     watched = {task for task in (serving, working, waiting) if task is not None}
-    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    if working is not None:
-        await _ended(working)
-    await _ended(waiting)
-    await serving
+    try:
+        await asyncio.wait({up, *watched}, return_when=asyncio.FIRST_COMPLETED)
+        if up.done():
+            click.echo(f"http://{fm.settings.host}:{fm.settings.port}")
+            log.info("ready on http://%s:%d, data in %s", fm.settings.host, fm.settings.port, fm.settings.data_dir)
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        await serving
+        for task in (up, waiting, working):
+            if task is not None:
+                await _ended(task)
 
 
 def _internal(fm: FaultMaven) -> list[Route]:

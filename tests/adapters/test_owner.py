@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -6,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import faultmaven_adapters
 from faultmaven_adapters.owner import DirectoryHeld, Role, holder, own, refuse_second
 from faultmaven_domain.kernel.errors import Misconfigured
 
 HOLD = """
 import sys, time
 from pathlib import Path
+import faultmaven_adapters
 from faultmaven_adapters.owner import Role, own
 with own(Path(sys.argv[1]), Role.SERVE) as ownership:
     ownership.tell(Path("/tmp/redis.sock"))
@@ -79,3 +82,16 @@ def test_an_unreadable_lock_tells_of_nobody(tmp_path: Path, damage: str) -> None
         (tmp_path / "owner.lock").write_text(damage)
 
         assert holder(tmp_path) is None
+
+
+async def test_who_waits_for_an_owner_that_goes_becomes_the_owner(tmp_path: Path) -> None:
+    """A command that meets an owner which ends before its Redis is up takes the directory over."""
+    with own(tmp_path / "data", Role.WORKER):
+        opening = faultmaven_adapters.open(tmp_path / "data", work=False)
+        waiting = asyncio.create_task(opening.__aenter__())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    fm = await waiting
+
+    assert await fm.jobs.list(principal=faultmaven_adapters.OPERATOR) == ()
+    await opening.__aexit__(None, None, None)

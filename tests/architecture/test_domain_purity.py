@@ -8,10 +8,10 @@ import pytest
 
 from tests.architecture.source import DOMAIN, ROOT, nodes, planted, sources, uses
 
-#: What the domain may use of modules that can do more than compute. ``asyncio`` waits and gathers, ``pathlib`` takes
-#: names apart; a prompt is a text file that ships beside the code and is read once, as a module is.
+#: What the domain may use of modules that can do more than compute. ``asyncio`` waits, gathers and stops, ``pathlib``
+#: takes names apart; a prompt is a text file that ships beside the code and is read once, as a module is.
 NAMES: dict[str, frozenset[str]] = {
-    "asyncio": frozenset({"gather", "sleep", "timeout"}),
+    "asyncio": frozenset({"CancelledError", "gather", "shield", "sleep", "timeout"}),
     "pathlib": frozenset({"PurePath", "PurePosixPath"}),
     "importlib.resources": frozenset({"files"}),
     "logging": frozenset({"getLogger"}),

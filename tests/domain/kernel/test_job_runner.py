@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -111,8 +112,27 @@ async def test_a_job_that_kills_its_workers_is_parked(runner: JobRunner, clock: 
     await runner.run(job.job_id, work)
 
     parked = await row(job.job_id)
-    assert (parked.state, parked.error) == (JobState.FAILED, "Its worker died each time.")
+    assert (parked.state, parked.error) == (
+        JobState.FAILED,
+        "Given up after 3 tries. Its worker died each time.",
+    )
     assert work.runs == MAX_ATTEMPTS
+
+
+async def test_a_worker_that_is_told_to_stop_hands_its_job_back(
+    runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """However often the server is stopped while a job runs, the job is begun again and that try does not count."""
+    job, work = await ask(), Work(*[asyncio.CancelledError() for _ in range(2 * MAX_ATTEMPTS)])
+    for _ in range(2 * MAX_ATTEMPTS):
+        with pytest.raises(asyncio.CancelledError):
+            await runner.run(job.job_id, work)
+        assert ((await row(job.job_id)).state, (await row(job.job_id)).attempts) == (JobState.QUEUED, 0)
+    assert await waiting(books, clock) == [job.job_id]
+
+    await runner.run(job.job_id, work)
+
+    assert ((await row(job.job_id)).state, (await row(job.job_id)).attempts) == (JobState.COMPLETED, 1)
 
 
 async def test_what_may_pass_is_tried_again(

@@ -200,7 +200,7 @@ async def test_release_frees_what_a_dead_server_held(
     assert await jobs.release() == 1
 
     freed = await row(held.job_id)
-    assert (freed.state, freed.error, freed.attempts) == (JobState.QUEUED, "Its worker died.", 1)
+    assert (freed.state, freed.error, freed.attempts) == (JobState.QUEUED, "Its worker died while it ran.", 1)
     assert (await row(done.job_id)).state is JobState.COMPLETED
     assert await jobs.relay() == 2
     assert queue.ids == [held.job_id, sent.job_id] * 2

@@ -48,6 +48,22 @@ async def test_an_added_document_waits_to_be_indexed(room: Room) -> None:
     assert (found.document, found.content) == (document, "Delete something.")
 
 
+async def test_a_document_whose_job_was_called_off_can_be_added_again(room: Room) -> None:
+    """It waits for nothing any more and says why; the same bytes are then indexed anew."""
+    added = await room.add("A", "Text", source="s")
+    await room.jobs.cancel(principal=ANA, job_id=added.document.job_id)
+
+    given_up = await room.document(added.document.document_id)
+    listed = await room.knowledge.list(principal=ANA)
+    again = await room.add("A", "Text", source="s")
+
+    assert (given_up.status, given_up.error) == (DocumentStatus.FAILED, "Cancelled.")
+    assert [one.status for one in listed.items] == [DocumentStatus.FAILED]
+    assert not again.unchanged
+    await room.work()
+    assert (await room.document(added.document.document_id)).status is DocumentStatus.READY
+
+
 async def test_the_same_again_changes_nothing(room: Room) -> None:
     """The same bytes from the same source are known already, before and after they were indexed."""
     first = await room.add("A", "Text", source="s")
