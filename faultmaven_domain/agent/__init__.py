@@ -6,15 +6,26 @@ from .models import (
     Answer,
     ChatResponse,
     Citation,
+    EventKind,
     Message,
     ModelChoice,
     Source,
     SourceKind,
     Task,
     Turn,
+    TurnEvent,
     TurnStatus,
 )
-from .ports import AgentTransactions, AgentUnitOfWork, Cases, Evidence, Knowledge, LLMProvider, TurnRepository
+from .ports import (
+    AgentTransactions,
+    AgentUnitOfWork,
+    Cases,
+    Evidence,
+    Knowledge,
+    LLMProvider,
+    TurnEvents,
+    TurnRepository,
+)
 from .router import Models
 from .service import AgentService
 
@@ -27,6 +38,7 @@ __all__ = [
     "ChatResponse",
     "ChatTurnRequested",
     "Citation",
+    "EventKind",
     "Evidence",
     "Knowledge",
     "LLMError",
@@ -41,6 +53,8 @@ __all__ = [
     "SourceKind",
     "Task",
     "Turn",
+    "TurnEvent",
+    "TurnEvents",
     "TurnNotFound",
     "TurnRepository",
     "TurnStatus",

@@ -84,7 +84,10 @@ class Message:
 
 @frozen(kw_only=True)
 class ChatResponse:
-    """``stop_reason``: stop, length (cut at max_tokens) or filtered. Token counts are None where nobody counted."""
+    """``stop_reason``: stop, length (cut at max_tokens), filtered (by the vendor) or refused (by the model).
+
+    Token counts are None where nobody counted.
+    """
 
     content: str
     model: str
@@ -120,6 +123,22 @@ class Answer:
     input_tokens: int | None = None
     output_tokens: int | None = None
     notes: tuple[str, ...] = ()
+
+
+class EventKind(StrEnum):
+    PROGRESS = "progress"  # {"stage": what is being done}
+    TOKEN = "token"  # {"text": a piece of the answer}
+    RESTART = "restart"  # {}: the pieces so far are void, another try begins
+    ENDED = "ended"  # {}: the turn says how
+
+
+@frozen(kw_only=True)
+class TurnEvent:
+    """``id`` is opaque and known to the turn it belongs to."""
+
+    id: str
+    kind: EventKind
+    data: dict[str, object]
 
 
 class TurnStatus(StrEnum):

@@ -1,5 +1,5 @@
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ..case import Case, CaseMessage, Report
@@ -9,12 +9,24 @@ from ..kernel.paging import Page
 from ..kernel.principal import Principal
 from ..kernel.unit_of_work import Transactions, UnitOfWork
 from ..knowledge import Added, SearchResult, Section
-from .models import ChatResponse, Message, Turn
+from .models import ChatResponse, EventKind, Message, Turn, TurnEvent
 
 
 class LLMProvider(Protocol):
+    """A language model behind some vendor's wire. No vendor's words reach the message of an error."""
+
     @property
     def name(self) -> str: ...
+
+    @property
+    def model(self) -> str:
+        """Which model answers where none is named."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it answers; empty inside this process. Two servers may serve different models under one name."""
+        ...
 
     async def chat(
         self,
@@ -24,7 +36,37 @@ class LLMProvider(Protocol):
         temperature: float = 0.7,
         max_tokens: int | None = None,
     ) -> ChatResponse:
-        """One answer. Raises: LLMError and its kinds; LLMRefused. No vendor's words reach the message of an error."""
+        """One answer. Raises: LLMError and its kinds; LLMRefused."""
+        ...
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = 0.7,
+        max_tokens: int | None = None,
+    ) -> AsyncIterator[str | ChatResponse]:
+        """The answer while it is made: its pieces, none of them empty, and last the whole as ``chat`` gives it.
+
+        Closing the iterator hangs up. Raises as ``chat`` does, in the middle too: a stream that is cut is an LLMError.
+        """
+        ...
+
+
+class TurnEvents(Protocol):
+    """What happens while a turn is answered, for whoever watches from whichever process. May be lost: the row is the
+    truth."""
+
+    async def add(self, job_id: str, kind: EventKind, data: dict[str, object]) -> None:
+        """Raises: Unavailable."""
+        ...
+
+    async def read(self, job_id: str, *, after: str | None = None, wait: timedelta) -> tuple[TurnEvent, ...]:
+        """What came after an event's id, or from the beginning, oldest first; where there is none yet, waits for it.
+
+        An id that is none of this turn's counts as None. Kept for an hour after the last. Raises: Unavailable.
+        """
         ...
 
 
