@@ -6,7 +6,18 @@ from typing import Any
 import punq
 from attrs import frozen
 
-from faultmaven_domain.agent import AgentService, AgentTransactions, LLMProvider, Models
+from faultmaven_domain.agent import (
+    AgentService,
+    AgentTransactions,
+    Budget,
+    Executor,
+    Models,
+    Optimizer,
+    Providers,
+    Router,
+    Spending,
+    TurnEvents,
+)
 from faultmaven_domain.agent import Cases as AgentCases
 from faultmaven_domain.agent import Evidence as AgentEvidence
 from faultmaven_domain.agent import Knowledge as AgentKnowledge
@@ -47,10 +58,12 @@ PORTS: tuple[type, ...] = (
     Offload,
     EmbeddingModel,
     VectorProvider,
-    LLMProvider,
+    Providers,
     Models,
+    Budget,
     Cache,
     ResultStore,
+    TurnEvents,
     JobQueue,
     RateLimiter,
     JobBooks,
@@ -76,6 +89,8 @@ ROOMS: dict[str, Room] = {
     "knowledge": Room(KnowledgeService, (AgentKnowledge,)),
     "agent": Room(AgentService),
 }
+#: What stands between the agent and its models, one of each in a process.
+ENGINE = (Router, Optimizer, Spending, Executor)
 Services = dict[type, Any]
 
 
@@ -91,6 +106,8 @@ def compose(
         if port not in adapters:
             raise Misconfigured(f"No adapter was given for {port.__module__}.{port.__name__}.")
         container.register(port, instance=adapters[port])
+    for part in ENGINE:
+        container.register(part, scope=punq.Scope.singleton)
     services: Services = {}
     for module, room in ROOMS.items():
         away = (remote or {}).get(module)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from faultmaven_domain.agent import TurnEvents
 from faultmaven_domain.auth import AuthTransactions, IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
@@ -20,15 +21,18 @@ from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.knowledge import EmbeddingModel, VectorProvider
 from faultmaven_domain.session import SessionStore
 
+from .open_llm import add_llm
 from .opening import TRANSACTIONS, Opening, Progress
 from .owner import Holder, Ownership, Role, holder, own, refuse_second
-from .settings import LLM, FileStorage, Identity, Settings, VectorStore
+from .settings import FileStorage, Identity, Settings, VectorStore
 
 SECRET_FILE = "secret"
 #: Which modules a module calls.
 NEEDS = {"case": ("auth",), "evidence": ("case",), "agent": ("case", "evidence", "knowledge")}
 #: How long a process waits for the owner's Redis, which may be starting this very moment, in seconds.
 PATIENCE = 15.0
+#: How many may watch a turn from one process, each over a connection of its own; the rest look now and then.
+WATCHERS = 1_000
 
 
 async def open_durable(
@@ -38,6 +42,7 @@ async def open_durable(
     _refuse_what_is_not_built(settings)
     opening = Opening(settings, stack)
     opening.begin()
+    add_llm(opening)
     owner = await _add_redis(opening, role)
     _add_queue(opening, role, owner)
     await _add_database(opening, modules)
@@ -55,7 +60,6 @@ def _refuse_what_is_not_built(settings: Settings) -> None:
         "FILE_STORAGE": (settings.file_storage, {FileStorage.LOCAL}),
         "VECTOR_STORE": (settings.vector_store, {VectorStore.LANCEDB}),
         "IDENTITY_PROVIDER": (settings.identity_provider, {Identity.JWT}),
-        "LLM_PROVIDER": (settings.llm_provider, {LLM.AUTO, LLM.EXTRACTIVE, LLM.OPENAI}),
     }
     for name, (value, known) in built.items():
         if value not in known:
@@ -87,14 +91,18 @@ async def _add_redis(opening: Opening, role: Role) -> Holder | None:
     await ping(client)
     opening.pings["redis"] = partial(ping, client)
     stack.push_async_callback(close, client)
+    watchers = connect(opening.redis, connections=WATCHERS)
+    stack.push_async_callback(close, watchers)
     from .redis.cache import RedisCache
     from .redis.rate_limiter import RedisRateLimiter
     from .redis.result_store import RedisResultStore
     from .redis.session_store import RedisSessionStore
+    from .redis.turn_events import RedisTurnEvents
 
     opening.add(SessionStore, RedisSessionStore(client))
     opening.add(Cache, RedisCache(client))
     opening.add(ResultStore, RedisResultStore(client))
+    opening.add(TurnEvents, RedisTurnEvents(watchers))
     opening.add(RateLimiter, RedisRateLimiter(client))
     from .redis.job_queue import ArqJobQueue, forget_dead_workers
 

@@ -3,6 +3,7 @@
 import secrets
 from contextlib import AsyncExitStack
 
+from faultmaven_domain.agent import TurnEvents
 from faultmaven_domain.auth import IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.extraction import Offload, TextExtractor
@@ -23,7 +24,9 @@ from .memory.result_store import MemoryResultStore
 from .memory.session_store import MemorySessionStore
 from .memory.text_extractor import MemoryTextExtractor
 from .memory.transactions import memory_transactions
+from .memory.turn_events import MemoryTurnEvents
 from .memory.vectors import MemoryVectorProvider
+from .open_llm import add_llm
 from .opening import TRANSACTIONS, Opening
 from .settings import MODULES, Settings
 
@@ -32,6 +35,7 @@ def open_memory(stack: AsyncExitStack, settings: Settings) -> Opening:
     """Every adapter in this process; the model that answers is still the settings'."""
     opening = Opening(settings, stack, alone=True)
     opening.begin()
+    add_llm(opening)
     books = {module: memory_transactions(module, opening.outbox.set) for module in TRANSACTIONS}
     opening.add_transactions(books, frozenset(MODULES))
     signer = opening.sign_files(secrets.token_bytes(32))
@@ -42,6 +46,7 @@ def open_memory(stack: AsyncExitStack, settings: Settings) -> Opening:
         (SessionStore, MemorySessionStore()),
         (Cache, MemoryCache()),
         (ResultStore, MemoryResultStore()),
+        (TurnEvents, MemoryTurnEvents()),
         (RateLimiter, MemoryRateLimiter()),
         (JobQueue, MemoryJobQueue()),
         (VectorProvider, MemoryVectorProvider()),

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
-from faultmaven_domain.agent import AgentTransactions, LLMProvider, Models
+from faultmaven_domain.agent import AgentTransactions
 from faultmaven_domain.auth import AuthTransactions
 from faultmaven_domain.case import CaseTransactions
 from faultmaven_domain.evidence import EvidenceTransactions
@@ -21,7 +21,7 @@ from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.knowledge import KnowledgeTransactions
 
 from .files.signing import UrlSigner
-from .settings import LLM, Settings
+from .settings import Settings
 from .system import RandomIds, SystemClock
 
 TRANSACTIONS: dict[str, type] = {
@@ -97,7 +97,6 @@ class Opening:
         """What every start has."""
         self.add(Clock, self.clock)
         self.add(IdSource, self.ids)
-        self._add_llm()
 
     def add_transactions(self, books: Mapping[str, Any], modules: frozenset[str]) -> None:
         """Each module's transactions; jobs are read and sent for the modules that run here."""
@@ -111,21 +110,3 @@ class Opening:
         signer = UrlSigner(f"{base.rstrip('/')}/v1/files", secret, self.clock)
         self.add(UrlSigner, signer)
         return signer
-
-    def _add_llm(self) -> None:
-        settings = self.settings
-        self.add(Models, Models(model=settings.llm_model, deadline=float(settings.llm_deadline)))
-        configured = settings.openai_api_key is not None
-        if settings.llm_provider is LLM.OPENAI or (settings.llm_provider is LLM.AUTO and configured):
-            from .llm.openai import DEFAULT_MODEL, OpenAIProvider
-
-            provider = OpenAIProvider(
-                settings.openai_base_url, settings.openai_api_key, settings.llm_model or DEFAULT_MODEL
-            )
-            self.add(LLMProvider, provider)
-            self.watch("llm", provider)
-            return
-        from .llm.extractive import ExtractiveProvider
-
-        self.add(LLMProvider, ExtractiveProvider())
-        self.notes.append("No language model is configured: answers are composed from the sources alone.")

@@ -62,6 +62,16 @@ def _count(default: int, low: int, high: int | None, help: str) -> int:
     return option
 
 
+def _dollars(help: str) -> "float | None":
+    option: float | None = ts.option(
+        default=None,
+        help=f"{help} Unset is without a cap.",
+        validator=validators.optional(validators.and_(validators.ge(0), validators.le(1_000_000_000))),
+        metadata={"accepts": "a number from 0 on"},
+    )
+    return option
+
+
 @frozen(kw_only=True)
 class Settings:
     """A field's name in capitals is its variable. Relative paths lie under the data directory."""
@@ -109,15 +119,52 @@ class Settings:
     refresh_token_days: int = _count(7, 1, 365, "How long a refresh token is good for.")
 
     llm_provider: LLM = ts.option(
-        default=LLM.AUTO, help="Which model answers; `auto` takes the first that is configured, else `extractive`."
+        default=LLM.AUTO,
+        help="Which model answers; `auto` takes the first of openai, anthropic and ollama that is configured, else "
+        "`extractive`.",
     )
-    llm_model: str | None = ts.option(default=None, help="The model's name; by default the provider's own.")
-    llm_deadline: int = _count(90, 1, 3600, "Seconds after which a turn's model call is given up.")
+    llm_fallbacks: tuple[LLM, ...] = ts.option(
+        default=(),
+        help="Who is tried next, in this order, when one fails, times out or refuses: providers separated by commas.",
+        metadata={"accepts": f"a list of {', '.join(one.value for one in LLM if one is not LLM.AUTO)}"},
+    )
+    llm_model: str | None = ts.option(
+        default=None, help="The model of LLM_PROVIDER; by default the one its own variable names."
+    )
+    llm_model_post_mortem: str | None = ts.option(
+        default=None, help="The model of LLM_PROVIDER that writes post-mortems, where it is another."
+    )
+    llm_deadline: int = _count(90, 1, 3600, "Seconds a turn's models may take, all tries and fallbacks together.")
+    llm_prompt_tokens: int = _count(
+        12_000, 2_000, None, "The most tokens of a prompt; what matters least is left out, and said to be."
+    )
+    llm_answer_tokens: int = _count(
+        2_000, 100, None, "The most tokens of an answer; a post-mortem may have twice that."
+    )
+    llm_cache_minutes: int = _count(
+        60, 0, 10_080, "How long the answer to one and the same prompt is kept; 0 keeps none."
+    )
+    llm_prices: Path | None = ts.option(
+        default=None,
+        help="A JSON file of prices by `provider/model` (`*` matches any), each `[input, output]` in US dollars for a "
+        "million tokens; it wins over the prices FaultMaven knows.",
+    )
+    llm_cap_day: float | None = _dollars("The most all turns of a day (UTC) may cost together, in US dollars.")
+    llm_cap_user_day: float | None = _dollars("The most one user's turns of a day (UTC) may cost, in US dollars.")
+    llm_cap_case: float | None = _dollars("The most one case may cost, in US dollars.")
     openai_api_key: ts.SecretStr | None = ts.option(default=None, help="The key for OpenAI or a compatible server.")
     openai_base_url: str = ts.option(
         default="https://api.openai.com/v1", help="The address of OpenAI or a compatible server."
     )
-    ollama_host: str = ts.option(default="http://localhost:11434", help="The address of Ollama, where that is chosen.")
+    openai_model: str | None = ts.option(default=None, help="The model asked of OpenAI or a compatible server.")
+    anthropic_api_key: ts.SecretStr | None = ts.option(default=None, help="The key for Anthropic.")
+    anthropic_base_url: str = ts.option(default="https://api.anthropic.com", help="The address of Anthropic.")
+    anthropic_model: str | None = ts.option(default=None, help="The model asked of Anthropic.")
+    ollama_host: str | None = ts.option(
+        default=None, help="The address of Ollama, by default `http://localhost:11434`; `auto` asks it only where set."
+    )
+    ollama_model: str | None = ts.option(default=None, help="The model asked of Ollama.")
+    event_heartbeat: int = _count(15, 1, 300, "Seconds between signs of life on a stream of events.")
 
     redis_url: str | None = ts.option(default=None, help="A Redis to use; by default a private one is started.")
     redis_server: str | None = ts.option(
@@ -198,9 +245,15 @@ def check(settings: Settings) -> None:
         raise Misconfigured(f"JWT_SECRET must be set to a secret of your own in profile {settings.profile.value}.")
     if secret is not None and secret != PLACEHOLDER_SECRET and len(secret) < SHORTEST_SECRET:
         raise Misconfigured(f"JWT_SECRET has {len(secret)} characters; at least {SHORTEST_SECRET} are needed.")
-    keyless = settings.openai_api_key is None and "api.openai.com" in settings.openai_base_url
-    if settings.llm_provider is LLM.OPENAI and keyless:
-        raise Misconfigured("LLM_PROVIDER=openai needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server without keys.")
+    named = {settings.llm_provider: "LLM_PROVIDER", **dict.fromkeys(settings.llm_fallbacks, "LLM_FALLBACKS")}
+    if LLM.OPENAI in named and settings.openai_api_key is None and "api.openai.com" in settings.openai_base_url:
+        raise Misconfigured(
+            f"{named[LLM.OPENAI]}=openai needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server without keys."
+        )
+    if LLM.ANTHROPIC in named and settings.anthropic_api_key is None:
+        raise Misconfigured(f"{named[LLM.ANTHROPIC]}=anthropic needs ANTHROPIC_API_KEY.")
+    if LLM.AUTO in settings.llm_fallbacks:
+        raise Misconfigured("LLM_FALLBACKS names providers: auto is none.")
 
 
 class _Environment:

@@ -1,21 +1,27 @@
 """The agent room: a question about a case becomes an answer that its citations hold up."""
 
-from .errors import LLMError, LLMRateLimited, LLMRefused, LLMTimeout, TurnNotFound
+from .errors import LLMError, LLMRateLimited, LLMRefused, LLMTimeout, SpendingCapReached, TurnNotFound
 from .events import ChatTurnRequested
+from .executor import Executor
 from .models import (
     Answer,
     ChatResponse,
     Citation,
     EventKind,
     Message,
+    ModelCall,
     ModelChoice,
     Source,
     SourceKind,
+    Spent,
     Task,
     Turn,
     TurnEvent,
     TurnStatus,
+    Usage,
+    UsageReport,
 )
+from .optimizer import Optimizer
 from .ports import (
     AgentTransactions,
     AgentUnitOfWork,
@@ -25,21 +31,25 @@ from .ports import (
     LLMProvider,
     TurnEvents,
     TurnRepository,
+    UsageRepository,
 )
-from .router import Models
+from .router import Models, Providers, Router
 from .service import AgentService
+from .spending import Budget, Price, Spending
 
 __all__ = [
     "AgentService",
     "AgentTransactions",
     "AgentUnitOfWork",
     "Answer",
+    "Budget",
     "Cases",
     "ChatResponse",
     "ChatTurnRequested",
     "Citation",
     "EventKind",
     "Evidence",
+    "Executor",
     "Knowledge",
     "LLMError",
     "LLMProvider",
@@ -47,10 +57,18 @@ __all__ = [
     "LLMRefused",
     "LLMTimeout",
     "Message",
+    "ModelCall",
     "ModelChoice",
     "Models",
+    "Optimizer",
+    "Price",
+    "Providers",
+    "Router",
     "Source",
     "SourceKind",
+    "Spending",
+    "SpendingCapReached",
+    "Spent",
     "Task",
     "Turn",
     "TurnEvent",
@@ -58,4 +76,7 @@ __all__ = [
     "TurnNotFound",
     "TurnRepository",
     "TurnStatus",
+    "Usage",
+    "UsageReport",
+    "UsageRepository",
 ]

@@ -165,8 +165,9 @@ def messages_for(
     found: CaseFindings,
     sources: tuple[Source, ...],
     history: Sequence[CaseMessage],
+    left_out: Sequence[str] = (),
 ) -> tuple[Message, ...]:
-    """The rules as one message, and all that is known as another."""
+    """The rules as one message, and all that is known as another. ``left_out`` says what did not fit."""
     filled = prompt(task.value).substitute(
         title=case.title,
         description=case.description,
@@ -174,6 +175,7 @@ def messages_for(
         sources="\n\n".join(rendered(source) for source in sources) or "none",
         history="\n".join(f"{m.role.value}: {_kept_together(m.content)}" for m in history) or "none",
         question=question,
+        left_out=f"Left out for want of room: {', '.join(left_out)}.\n\n" if left_out else "",
     )
     return (
         Message(role="system", content=prompt("system").template, task=task),

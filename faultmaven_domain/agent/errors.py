@@ -17,6 +17,8 @@ class LLMTimeout(LLMError):
     """The language model took too long."""
 
     code = "LLM_TIMEOUT"
+    #: A turn has one deadline, and what it was spent on is not waited for again.
+    final = True
 
 
 class LLMRateLimited(LLMError):
@@ -34,3 +36,9 @@ class LLMRefused(FaultMavenError):
     """The language model did not accept the request; the server's log says why."""
 
     code = "LLM_REFUSED"
+
+
+class SpendingCapReached(FaultMavenError):
+    """What may be spent on language models is used up."""
+
+    code = "SPENDING_CAP_REACHED"

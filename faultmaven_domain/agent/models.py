@@ -86,7 +86,8 @@ class Message:
 class ChatResponse:
     """``stop_reason``: stop, length (cut at max_tokens), filtered (by the vendor) or refused (by the model).
 
-    Token counts are None where nobody counted.
+    Token counts are None where nobody counted. ``cost`` is set once it is settled, in millionths of a US dollar;
+    ``cached`` ones were made earlier and cost nothing again.
     """
 
     content: str
@@ -95,16 +96,69 @@ class ChatResponse:
     stop_reason: str = "stop"
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cost: int | None = None
+    cached: bool = False
 
 
 @frozen(kw_only=True)
 class ModelChoice:
-    """What the router decides: ``model`` None leaves it to the provider's default; times in seconds."""
+    """What the router decides: ``model`` None leaves it to the provider's default."""
 
     model: str | None
     temperature: float
     max_tokens: int
-    deadline: float
+
+
+@frozen(kw_only=True)
+class ModelCall:
+    """What is asked of whichever model answers, and on whose account."""
+
+    task: Task
+    messages: tuple[Message, ...]
+    job_id: str
+    case_id: str
+    user_id: str
+
+
+@frozen(kw_only=True)
+class Usage:
+    """One call's share of the bill. ``cost`` in millionths of a US dollar, None where no price is known.
+
+    Until it is ``settled`` the counts and the cost are the most the call may use.
+    """
+
+    usage_id: str
+    job_id: str
+    case_id: str
+    user_id: str
+    task: Task
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost: int | None
+    created_at: datetime
+    settled: bool = False
+
+
+@frozen(kw_only=True)
+class Spent:
+    """Several calls together. ``cost`` in millionths of a US dollar, without the ``unpriced`` calls."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: int = 0
+    unpriced: int = 0
+
+
+@frozen(kw_only=True)
+class UsageReport:
+    """What a user's turns used in all and today, and one case's, where that was asked for."""
+
+    user: Spent
+    today: Spent
+    case: Spent | None = None
 
 
 @frozen(kw_only=True)
@@ -122,6 +176,8 @@ class Answer:
     stop_reason: str = "stop"
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cost: int | None = None
+    cached: bool = False
     notes: tuple[str, ...] = ()
 
 

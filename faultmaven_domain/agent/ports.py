@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from ..kernel.paging import Page
 from ..kernel.principal import Principal
 from ..kernel.unit_of_work import Transactions, UnitOfWork
 from ..knowledge import Added, SearchResult, Section
-from .models import ChatResponse, EventKind, Message, Turn, TurnEvent
+from .models import ChatResponse, EventKind, Message, Spent, Turn, TurnEvent, Usage
 
 
 class LLMProvider(Protocol):
@@ -46,10 +46,10 @@ class LLMProvider(Protocol):
         model: str | None = None,
         temperature: float = 0.7,
         max_tokens: int | None = None,
-    ) -> AsyncIterator[str | ChatResponse]:
+    ) -> AsyncGenerator[str | ChatResponse, None]:
         """The answer while it is made: its pieces, none of them empty, and last the whole as ``chat`` gives it.
 
-        Closing the iterator hangs up. Raises as ``chat`` does, in the middle too: a stream that is cut is an LLMError.
+        Closing it hangs up. Raises as ``chat`` does, in the middle too: a stream that is cut is an LLMError.
         """
         ...
 
@@ -74,9 +74,20 @@ class TurnRepository(DataProvider[Turn], Protocol):
     async def delete_of_case(self, case_id: str) -> int: ...
 
 
+class UsageRepository(DataProvider[Usage], Protocol):
+    async def total(
+        self, *, user_id: str | None = None, case_id: str | None = None, since: datetime | None = None
+    ) -> Spent:
+        """What the calls of a user, a case, or all, since a moment or ever, come to."""
+        ...
+
+
 class AgentUnitOfWork(UnitOfWork, Protocol):
     @property
     def turns(self) -> TurnRepository: ...
+
+    @property
+    def usage(self) -> UsageRepository: ...
 
 
 class AgentTransactions(Transactions[AgentUnitOfWork], Protocol): ...

@@ -1,5 +1,5 @@
-import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from attrs import evolve, frozen
@@ -12,20 +12,39 @@ from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
 from ..kernel.jobs import JobState, ResultStore
 from ..kernel.principal import Principal
-from ..knowledge import DocumentNotFound, SearchHit, Section
 from . import context
 from .citations import hold_to
+from .compression import fitted
 from .errors import TurnNotFound
 from .events import ChatTurnRequested
-from .executor import Executor
-from .models import Answer, ChatResponse, Message, Source, Task, Turn, TurnStatus, checked_message
-from .ports import AgentTransactions, Cases, Evidence, Knowledge, LLMProvider
+from .executor import Executor, Listener
+from .gathering import Gathering
+from .models import (
+    Answer,
+    ChatResponse,
+    EventKind,
+    ModelCall,
+    Source,
+    Task,
+    Turn,
+    TurnEvent,
+    TurnStatus,
+    UsageReport,
+    checked_message,
+)
+from .ports import AgentTransactions, Cases, Evidence, Knowledge, TurnEvents
 from .results import citation_dicts, turn_from_dict, turn_to_dict
-from .router import Models, Router
+from .router import Models
+from .telling import Telling
 
 log = logging.getLogger(__name__)
 RESULT_KEPT = timedelta(hours=1)
 HISTORY = 12
+_ENDINGS = {
+    "length": "The answer was cut at the token limit.",
+    "filtered": "The model's vendor held part of the answer back.",
+    "refused": "The model declined to answer this.",
+}
 
 
 @frozen
@@ -34,9 +53,10 @@ class AgentService:
     cases: Cases
     evidence: Evidence
     knowledge: Knowledge
-    llm: LLMProvider
+    executor: Executor
     models: Models
     results: ResultStore
+    events: TurnEvents
     clock: Clock
     ids: IdSource
 
@@ -75,6 +95,27 @@ class AgentService:
             raise TurnNotFound(job_id=job_id)
         return turn
 
+    async def follow(
+        self, *, principal: Principal, job_id: str, after: str | None = None, wait: timedelta = timedelta(0)
+    ) -> tuple[TurnEvent, ...]:
+        """What happened to a turn after an event, waiting for the next one where there is none yet.
+
+        Raises: TurnNotFound; Unavailable.
+        """
+        await self.result(principal=principal, job_id=job_id)
+        return await self.events.read(job_id, after=after, wait=wait)
+
+    async def usage(self, *, principal: Principal, case_id: str | None = None) -> UsageReport:
+        """What the caller's turns used of language models, and those of one case. Raises: CaseNotFound."""
+        spending = self.executor.spending
+        if case_id is not None:
+            await self.cases.get(principal=principal, case_id=case_id)
+        return UsageReport(
+            user=await spending.total(user_id=principal.user_id),
+            today=await spending.total(user_id=principal.user_id, since=spending.today()),
+            case=await spending.total(case_id=case_id) if case_id is not None else None,
+        )
+
     async def answer(self, *, request: ChatTurnRequested) -> None:
         """Answer a turn, once: a second delivery hands on the first one's answer.
 
@@ -85,8 +126,12 @@ class AgentService:
         if turn is None:
             return
         if turn.answer is None:
-            turn = await self._answered(turn)
+            turn = await self._told(turn)
         await self._deliver(turn)
+        try:
+            await self.events.add(turn.job_id, EventKind.ENDED, {})
+        except Unavailable as error:  # whoever watches looks at the row as well
+            log.warning("turn %s: its end is not told: %s", turn.job_id, error.message)
 
     async def write_post_mortem(self, *, request: PostMortemRequested) -> None:
         """Write an ended case's post-mortem, keep it with the case and teach it to the owner's knowledge base.
@@ -98,13 +143,11 @@ class AgentService:
         page = await self.cases.messages(principal=principal, case_id=case.case_id, limit=200)
         asked = " ".join(m.content for m in page.items if m.role is Role.USER)
         about = f"{case.title} {case.description} {asked}"[:2_000]
-        found, gathered = await self._sources(principal, case, about)
-        sources = context.numbered([*gathered, *context.case_sources(case, page.items)])
-        messages = context.messages_for(
-            Task.POST_MORTEM, case=case, question=about, found=found, sources=sources, history=page.items
-        )
-        response = await self._run(Task.POST_MORTEM, messages)
-        content, citations = hold_to(sources, response.content)
+        found, gathered = await self._gathering().about(about, principal=principal, case=case)
+        known = [*gathered, *context.case_sources(case, page.items)]  # where the conversation is, message by message
+        call, _ = self._call(Task.POST_MORTEM, request.job_id, case, about, found, known, ())
+        response = await self.executor.run(call)
+        content, citations = hold_to(call.messages[-1].sources, response.content)
         title = f"Post-mortem: {case.title}"[:200]
         report = await self.cases.record_report(
             principal=principal,
@@ -124,22 +167,28 @@ class AgentService:
         )
 
     async def forget_case(self, *, request: CaseDeleted) -> None:
-        """Let go of a deleted case's turns."""
+        """Let go of a deleted case's turns and remembered answers; what they cost stays on the books."""
         async with self.transactions.begin() as unit:
             await unit.turns.delete_of_case(request.case_id)
+        await self.executor.optimizer.forget_case(request.case_id)
 
-    async def _answered(self, turn: Turn) -> Turn:
+    async def _told(self, turn: Turn) -> Turn:
+        """Answer it, and tell whoever watches how it goes. That it failed is told by its job's row."""
+        async with Telling(self.events, turn.job_id) as telling:
+            if await self._was_told(turn):
+                telling.restart()
+            return await self._answered(turn, telling)
+
+    async def _answered(self, turn: Turn, listener: Listener) -> Turn:
         principal = Principal(user_id=turn.user_id)
         case = await self.cases.get(principal=principal, case_id=turn.case_id)
         question = await self._record_question(turn)
-        found, gathered = await self._sources(principal, case, turn.message)
-        sources = context.numbered(gathered)
+        found, known = await self._gathering().about(turn.message, principal=principal, case=case, listener=listener)
         history = await self._history(principal, case, question)
-        messages = context.messages_for(
-            Task.TURN, case=case, question=turn.message, found=found, sources=sources, history=history
-        )
-        response = await self._run(Task.TURN, messages)
-        content, citations = hold_to(sources, response.content)
+        call, left_out = self._call(Task.TURN, turn.job_id, case, turn.message, found, known, history)
+        listener.stage("asking")
+        response = await self.executor.run(call, listener)
+        content, citations = hold_to(call.messages[-1].sources, response.content)
         answer = Answer(
             message_id=f"msg_{turn.job_id}_a",
             case_id=turn.case_id,
@@ -152,7 +201,9 @@ class AgentService:
             stop_reason=response.stop_reason,
             input_tokens=response.input_tokens,
             output_tokens=response.output_tokens,
-            notes=_notes(found, response),
+            cost=response.cost,
+            cached=response.cached,
+            notes=_notes(found, response, left_out),
         )
         async with self.transactions.begin() as unit:
             stored = await unit.turns.get(turn.job_id)
@@ -193,45 +244,45 @@ class AgentService:
             metadata={"job_id": turn.job_id},
         )
 
-    async def _sources(self, principal: Principal, case: Case, about: str) -> tuple[CaseFindings, list[Source]]:
-        found = await self.evidence.findings(principal=principal, case_id=case.case_id, query=about)
-        asked = context.questions(about, found)
-        results = await asyncio.gather(
-            *[self.knowledge.search(principal=principal, query=query, limit=5) for query in asked]
-        )
-        hits = context.fused([result.hits for result in results], limit=3)
-        runbooks = []
-        for place, hit in enumerate(hits):
-            sections = await self._sections(principal, hit) if place == 0 else ()
-            runbooks.append(context.Runbook(hit=hit, sections=sections))
-        found = await self._with_config(principal, case, found, runbooks)
-        return found, [*context.evidence_sources(found), *context.runbook_sources(runbooks, asked)]
-
-    async def _with_config(
-        self, principal: Principal, case: Case, found: CaseFindings, runbooks: list[context.Runbook]
-    ) -> CaseFindings:
-        """And what the causes the best runbook names find in the configs: the question rarely has their words."""
-        causes = context.causes(runbooks)
-        if not causes or not found.suspects:
-            return found
-        more = await self.evidence.passages(principal=principal, case_id=case.case_id, query=causes, limit=2)
-        known = {(f.evidence_id, f.lines) for f in found.findings}
-        return evolve(found, findings=(*found.findings, *[f for f in more if (f.evidence_id, f.lines) not in known]))
-
-    async def _sections(self, principal: Principal, hit: SearchHit) -> tuple[Section, ...]:
-        """None of a document that was deleted since it was found."""
-        try:
-            return await self.knowledge.sections(principal=principal, document_id=hit.document_id)
-        except DocumentNotFound:
-            return ()
-
     async def _history(self, principal: Principal, case: Case, question: CaseMessage) -> tuple[CaseMessage, ...]:
         offset = max(0, case.message_count - HISTORY)
         page = await self.cases.messages(principal=principal, case_id=case.case_id, limit=HISTORY + 2, offset=offset)
         return tuple(m for m in page.items if m.turn_number < question.turn_number)
 
-    async def _run(self, task: Task, messages: tuple[Message, ...]) -> ChatResponse:
-        return await Executor(self.llm).run(messages, Router(self.models).choose(task))
+    def _call(
+        self,
+        task: Task,
+        job_id: str,
+        case: Case,
+        question: str,
+        found: CaseFindings,
+        known: Sequence[Source],
+        history: Sequence[CaseMessage],
+    ) -> tuple[ModelCall, tuple[str, ...]]:
+        """What a model is asked, and what had to be left out of it."""
+        kept = fitted(question, known, history, budget=self.models.prompt_tokens)
+        messages = context.messages_for(
+            task,
+            case=case,
+            question=kept.question,
+            found=found,
+            sources=context.numbered(kept.sources),
+            history=kept.history,
+            left_out=kept.left_out,
+        )
+        call = ModelCall(task=task, messages=messages, job_id=job_id, case_id=case.case_id, user_id=case.owner_id)
+        return call, kept.left_out
+
+    def _gathering(self) -> Gathering:
+        return Gathering(self.evidence, self.knowledge)
+
+    async def _was_told(self, turn: Turn) -> bool:
+        """Whether an earlier try began to answer."""
+        try:
+            return bool(await self.events.read(turn.job_id, wait=timedelta(0)))
+        except Unavailable as error:
+            log.warning("turn %s: nobody can watch: %s", turn.job_id, error.message)
+            return False
 
     async def _stored(self, job_id: str) -> Turn | None:
         try:
@@ -255,7 +306,7 @@ class AgentService:
         return JobDesk(self.transactions, self.clock)
 
 
-def _notes(found: CaseFindings, response: ChatResponse) -> tuple[str, ...]:
+def _notes(found: CaseFindings, response: ChatResponse, left_out: tuple[str, ...]) -> tuple[str, ...]:
     reading = [f.evidence.filename for f in found.files if f.evidence.status is EvidenceStatus.PROCESSING]
     notes = [f"Still being read and not part of this answer: {', '.join(reading)}."] if reading else []
     notes += [
@@ -263,6 +314,8 @@ def _notes(found: CaseFindings, response: ChatResponse) -> tuple[str, ...]:
         for f in found.files
         if f.evidence.status is EvidenceStatus.UNREADABLE
     ]
-    if response.stop_reason == "length":
-        notes.append("The answer was cut at the token limit.")
+    if left_out:
+        notes.append(f"Left out to keep the question within the model's token budget: {', '.join(left_out)}.")
+    if response.stop_reason in _ENDINGS:
+        notes.append(_ENDINGS[response.stop_reason])
     return tuple(notes)

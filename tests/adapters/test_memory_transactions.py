@@ -15,6 +15,7 @@ from tests.contracts.outbox import OutboxContract
 from tests.contracts.password_repository import PasswordRepositoryContract
 from tests.contracts.report_repository import ReportRepositoryContract
 from tests.contracts.turn_repository import TurnRepositoryContract
+from tests.contracts.usage_repository import UsageRepositoryContract
 from tests.contracts.unit_of_work import UnitOfWorkContract
 from tests.contracts.user_repository import UserRepositoryContract
 
@@ -71,3 +72,6 @@ class TestMemoryCollections(InMemory, CollectionRepositoryContract): ...
 
 
 class TestMemoryTurns(InMemory, TurnRepositoryContract): ...
+
+
+class TestMemoryUsage(InMemory, UsageRepositoryContract): ...

@@ -21,6 +21,7 @@ from tests.contracts.outbox import OutboxContract
 from tests.contracts.password_repository import PasswordRepositoryContract
 from tests.contracts.report_repository import ReportRepositoryContract
 from tests.contracts.turn_repository import TurnRepositoryContract
+from tests.contracts.usage_repository import UsageRepositoryContract
 from tests.contracts.user_repository import UserRepositoryContract
 
 
@@ -75,3 +76,6 @@ class TestSqlCollections(OnSqlite, CollectionRepositoryContract): ...
 
 
 class TestSqlTurns(OnSqlite, TurnRepositoryContract): ...
+
+
+class TestSqlUsage(OnSqlite, UsageRepositoryContract): ...

@@ -1,5 +1,6 @@
+import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
 from attrs import define, field, frozen
 
@@ -38,10 +39,16 @@ class ScriptedLLM:
     replies: deque[Reply] = field(factory=deque, converter=_script)
     otherwise: str = "The disk is full [1]."
     prompts: list[Prompt] = field(factory=list, init=False)
+    where: str = "https://scripted.example"
+    name: str = "scripted"
 
     @property
-    def name(self) -> str:
-        return "scripted"
+    def model(self) -> str:
+        return "script-1"
+
+    @property
+    def address(self) -> str:
+        return self.where
 
     async def ping(self) -> None:
         """Always there."""
@@ -67,3 +74,26 @@ class ScriptedLLM:
             return reply
         words = reply if isinstance(reply, str) else await reply(messages)
         return ChatResponse(content=words, model=model or "script-1", provider=self.name)
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = 0.7,
+        max_tokens: int | None = None,
+    ) -> AsyncGenerator[str | ChatResponse, None]:
+        """A reply word by word; a Broken one breaks off after its words."""
+        response = await self.chat(messages, model=model, temperature=temperature, max_tokens=max_tokens)
+        for piece in re.findall(r"\S+\s*", response.content):
+            yield piece
+        if isinstance(response, Broken):
+            raise response.error
+        yield response
+
+
+@frozen(kw_only=True)
+class Broken(ChatResponse):
+    """Begins well, and ends in an error."""
+
+    error: Exception

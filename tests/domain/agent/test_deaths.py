@@ -3,6 +3,7 @@
 from itertools import count
 
 import pytest
+from attrs import evolve
 
 from faultmaven_domain.agent import AgentService, TurnStatus
 from faultmaven_domain.case import PostMortemRequested
@@ -15,13 +16,17 @@ from tests.fakes.reach import Reach
 
 from .world import World, build
 
-PORTS = ("transactions", "cases", "evidence", "knowledge", "llm", "results")
+PORTS = ("transactions", "cases", "evidence", "knowledge", "results")
 
 
 def mortal(world: World, steps: int) -> AgentService:
     """The agent's service in a process that dies after so many moments."""
     fate = Fate(steps)
-    return world.agent_with(**{port: fate.over(getattr(world.here, port)) for port in PORTS})
+    executor = world.here.executor
+    books = evolve(executor.spending, transactions=fate.over(executor.spending.transactions))
+    kept = evolve(executor.optimizer, cache=fate.over(executor.optimizer.cache))
+    mortal = fate.over(evolve(executor, spending=books, optimizer=kept))
+    return world.agent_with(executor=mortal, **{port: fate.over(getattr(world.here, port)) for port in PORTS})
 
 
 async def survives(world: World, agent: AgentService) -> bool:

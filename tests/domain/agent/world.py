@@ -17,11 +17,26 @@ from faultmaven_adapters.memory.offload import InlineOffload
 from faultmaven_adapters.memory.result_store import MemoryResultStore
 from faultmaven_adapters.memory.text_extractor import MemoryTextExtractor
 from faultmaven_adapters.memory.transactions import MemoryTransactions, memory_transactions
+from faultmaven_adapters.memory.turn_events import MemoryTurnEvents
 from faultmaven_adapters.memory.vectors import MemoryVectorProvider
-from faultmaven_domain.agent import AgentService, ChatTurnRequested, Models, Turn
+from faultmaven_domain.agent import (
+    AgentService,
+    AgentTransactions,
+    Budget,
+    ChatTurnRequested,
+    Executor,
+    LLMProvider,
+    Models,
+    Optimizer,
+    Providers,
+    Router,
+    Spending,
+    Turn,
+)
 from faultmaven_domain.auth import AuthService
 from faultmaven_domain.case import Case, CaseMessage, CaseService, PostMortemRequested
 from faultmaven_domain.evidence import EvidenceService
+from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.files import StoredFile
 from faultmaven_domain.kernel.job_desk import TryAgain
 from faultmaven_domain.kernel.job_runner import JobRunner
@@ -148,6 +163,24 @@ def post_mortem_of(case: Case, job_id: str) -> PostMortemRequested:
     return PostMortemRequested(job_id=job_id, case_id=case.case_id, owner_id=case.owner_id)
 
 
+def engine(
+    transactions: AgentTransactions,
+    clock: FakeClock,
+    ids: FakeIds,
+    *providers: LLMProvider,
+    models: Models | None = None,
+    budget: Budget | None = None,
+    cache: Cache | None = None,
+) -> Executor:
+    """What stands between the room and its models."""
+    models = models or Models()
+    return Executor(
+        Router(Providers(providers), models, clock),
+        Optimizer(cache or MemoryCache(), models),
+        Spending(transactions, budget or Budget(), clock, ids),
+    )
+
+
 def build(reach: Reach, clock: FakeClock, ids: FakeIds) -> World:
     books: dict[str, MemoryTransactions[Any]] = {
         module: memory_transactions(module) for module in ("auth", "case", "evidence", "knowledge", "agent")
@@ -172,7 +205,9 @@ def build(reach: Reach, clock: FakeClock, ids: FakeIds) -> World:
         )
     )
     llm, results = ScriptedLLM(), MemoryResultStore()
-    here = AgentService(books["agent"], cases, evidence, knowledge, llm, Models(), results, clock, ids)
+    events, cache = MemoryTurnEvents(), MemoryCache()
+    executor = engine(books["agent"], clock, ids, llm, cache=cache)
+    here = AgentService(books["agent"], cases, evidence, knowledge, executor, Models(), results, events, clock, ids)
     return World(
         here=here,
         agent=reach(here),
