@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured
+from faultmaven_domain.kernel.job_relay import JobRelay
 from faultmaven_domain.kernel.job_runner import JobRunner
-from faultmaven_domain.kernel.job_service import JobService
+from faultmaven_domain.kernel.job_service import JobBooks, JobService
+from faultmaven_domain.kernel.job_watch import JobWatch
 
 from .composition import ROOMS, compose
 from .jobs import JobHandler
@@ -23,6 +26,8 @@ from .settings import MODULES, Settings, load_settings
 log = logging.getLogger(__name__)
 #: How long an outbox waits where nobody woke the relay, in seconds: another process may have written into it.
 RELAY_PAUSE = 1.0
+#: How often it is looked whether the workers of running jobs are still alive, in seconds.
+WATCH_PAUSE = 1.0
 #: How long a library may take to do what it was asked just before it was closed, in seconds.
 LAST_WORDS = 10.0
 
@@ -80,33 +85,29 @@ async def open(
         if not work:
             yield fm
             return
+        books: JobBooks = opening.adapters[JobBooks]
+        relay = JobRelay(books, opening.queue, opening.clock)
         if opening.alone:
-            await fm.jobs.release()
+            await relay.release()
         if "knowledge" in modules:
             await fm.knowledge.start(rebuild=rebuild)
-        stack.push_async_callback(_ended, asyncio.create_task(_relay(fm.jobs, opening.outbox), name="relay"))
+        watch = JobWatch(books, opening.clock, time.monotonic)
+        stack.push_async_callback(_ended, asyncio.create_task(_relay(relay, opening.outbox), name="relay"))
+        stack.push_async_callback(_ended, asyncio.create_task(_watch(watch, opening.outbox), name="watch"))
         if isinstance(opening.queue, MemoryJobQueue):
             handler = JobHandler(services=services, runner=services[JobRunner], jobs=services[JobService])
             consumer = asyncio.create_task(opening.queue.consume(handler), name="jobs")
             stack.push_async_callback(_ended, consumer)
-            stack.push_async_exit(_Finishing(fm.jobs, opening.queue))
+            stack.push_async_exit(_Finishing(relay, opening.queue))
         yield fm
 
 
-async def _relay(jobs: JobService, outbox: asyncio.Event) -> None:
+async def _relay(relay: JobRelay, outbox: asyncio.Event) -> None:
     """Send what the outboxes hold, at once when this process wrote into one."""
-    away = False
+    attempt = _Persistent("what waits in the outboxes stays there for now", relay.run)
     while True:
         outbox.clear()
-        try:
-            await jobs.relay()
-            away = False
-        except FaultMavenError as error:
-            if not away:
-                log.warning("what waits in the outboxes stays there for now: %s", error.message)
-            away = True
-        except Exception:
-            log.exception("the relay stumbled and goes on")
+        await attempt()
         try:
             async with asyncio.timeout(RELAY_PAUSE):
                 await outbox.wait()
@@ -114,11 +115,43 @@ async def _relay(jobs: JobService, outbox: asyncio.Event) -> None:
             continue
 
 
+async def _watch(watch: JobWatch, outbox: asyncio.Event) -> None:
+    """Free what dead workers had in hand, and have it sent at once."""
+    attempt = _Persistent("nobody looks after running jobs for now", watch.look)
+    while True:
+        if await attempt():
+            outbox.set()
+        await asyncio.sleep(WATCH_PAUSE)
+
+
+@define
+class _Persistent:
+    """Does something again and again, whatever becomes of it, and complains of an outage once."""
+
+    complaint: str
+    do: Callable[[], Awaitable[int]]
+    _away: bool = field(default=False, init=False)
+
+    async def __call__(self) -> int:
+        try:
+            done = await self.do()
+        except FaultMavenError as error:
+            if not self._away:
+                log.warning("%s: %s", self.complaint, error.message)
+            self._away = True
+            return 0
+        except Exception:
+            log.exception("%s", self.complaint)
+            return 0
+        self._away = False
+        return done
+
+
 @frozen
 class _Finishing:
     """Does what was asked before a good end, within reason; the rest is done at the next start."""
 
-    jobs: JobService
+    relay: JobRelay
     queue: MemoryJobQueue
 
     async def __aenter__(self) -> None:
@@ -129,7 +162,7 @@ class _Finishing:
             return
         try:
             async with asyncio.timeout(LAST_WORDS):
-                await self.jobs.relay()
+                await self.relay.run()
                 await self.queue.idle()
         except (FaultMavenError, TimeoutError) as error:
             log.info("some jobs wait for the next start: %s", error)

@@ -120,6 +120,7 @@ def compose(
         for port in room.answers:
             container.register(port, instance=service)
         services[room.service] = service
+    services[Providers] = adapters[Providers]
     for worker in (JobService, JobRunner):
         container.register(worker, scope=punq.Scope.singleton)
         services[worker] = container.resolve(worker)

@@ -3,15 +3,18 @@
 import os
 import shutil
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from attrs import frozen
 
+from faultmaven_domain.agent import Providers
 from faultmaven_domain.kernel.errors import FaultMavenError
 
 from .bootstrap import open
+from .library import FaultMaven
 from .owner import holder
 from .settings import Settings
 
@@ -22,7 +25,7 @@ _MENDS = {
     "vectors": "Check LANCEDB_PATH; `faultmaven ingest --reindex` builds the index anew.",
     "files": "Check FILE_STORAGE_PATH and its permissions.",
     "model": "Run `faultmaven models pull`, or set EMBEDDING_MODEL_PATH.",
-    "llm": "Check LLM_PROVIDER, its key and its address.",
+    "llm": "Check LLM_PROVIDER, LLM_FALLBACKS, and the key, address and model of each provider they name.",
 }
 
 
@@ -48,9 +51,8 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
     try:
         async with open(settings=settings) as fm:
             health = await fm.health()
-            findings += [_dependency(name, why) for name, why in health.items()]
-            if "llm" not in health:
-                findings.append(_no_llm())
+            findings += [_dependency(name, why) for name, why in health.items() if not name.startswith("llm")]
+            findings += _models(fm, health)
     except FaultMavenError as error:
         findings.append(Diagnosis(what="start", state=State.BAD, says=error.message, mend="Mend that, and ask again."))
     return findings
@@ -63,13 +65,23 @@ def _dependency(name: str, why: str | None) -> Diagnosis:
     return Diagnosis(what=name, state=state, says=why, mend=_MENDS.get(name, ""))
 
 
-def _no_llm() -> Diagnosis:
-    return Diagnosis(
-        what="llm",
-        state=State.NOTE,
-        says="none is configured; answers are composed from the sources alone",
-        mend="Set OPENAI_API_KEY, or OPENAI_BASE_URL and LLM_PROVIDER=openai.",
-    )
+def _models(fm: FaultMaven, health: Mapping[str, str | None]) -> list[Diagnosis]:
+    """Which language model answers, and which would answer next."""
+    findings = []
+    for place, provider in enumerate(fm.services[Providers]):
+        what = "llm" if place == 0 else f"llm {provider.name}"
+        why, role = health.get(what), "asked first" if place == 0 else f"fallback {place}"
+        if not provider.address:
+            says = f"{provider.name} ({role}): answers are composed from the sources alone, by no language model"
+            mend = "" if place else "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST, or LLM_PROVIDER."
+            findings.append(Diagnosis(what=what, state=State.GOOD if place else State.NOTE, says=says, mend=mend))
+        elif why is None:
+            says = f"{provider.name} ({role}) answers at {provider.address}, with {provider.model}"
+            findings.append(Diagnosis(what=what, state=State.GOOD, says=says))
+        else:
+            says = f"{provider.name} ({role}) at {provider.address}: {why}"
+            findings.append(Diagnosis(what=what, state=State.BAD, says=says, mend=_MENDS["llm"]))
+    return findings
 
 
 def _directory(directory: Path) -> Diagnosis:

@@ -17,11 +17,10 @@ from faultmaven_domain.kernel.events import Message
 from faultmaven_domain.kernel.job_desk import WorkCancelled
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobService
-from faultmaven_domain.kernel.jobs import LEASE, JobState
+from faultmaven_domain.kernel.jobs import BEAT, JobState
 from faultmaven_domain.knowledge import DocumentDeleted, EmbeddingRequested, KnowledgeService
 
 log = logging.getLogger(__name__)
-BEAT = LEASE / 4
 #: Plain errors: a message of an unknown version is to say so itself.
 _converter = cattrs.Converter(detailed_validation=False)
 _converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
@@ -79,7 +78,7 @@ class JobHandler:
                 done, _ = await asyncio.wait({task}, timeout=BEAT.total_seconds())
                 if done:
                     return task.result()
-                if (await self.jobs.beat(job_id=job_id)).state is JobState.CANCELLED:
+                if (await self.jobs.beat(job_id=job_id)).state is JobState.CANCELLED:  # or ClaimLost is raised
                     raise WorkCancelled
         finally:
             if not task.done():

@@ -1,12 +1,11 @@
 """What :func:`faultmaven_adapters.open` gives: every service, wired, and the two things one does most."""
 
 import asyncio
-import hashlib
 import logging
 import mimetypes
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from attrs import field, frozen
 
@@ -16,7 +15,7 @@ from faultmaven_domain.case import CaseService
 from faultmaven_domain.evidence import Evidence, EvidenceService
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput
-from faultmaven_domain.kernel.files import FileProvider, StoredFile
+from faultmaven_domain.kernel.files import FileProvider, Measured, StoredFile
 from faultmaven_domain.kernel.ids import IdSource
 from faultmaven_domain.kernel.job_service import JobService
 from faultmaven_domain.kernel.jobs import Job
@@ -35,6 +34,7 @@ OPERATOR = Principal(user_id="usr_operator", roles=(USER, ADMIN))
 #: What `ingest` takes for a document; other files are skipped with a word.
 DOCUMENTS = (".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".docx", ".json", ".yaml", ".yml", ".csv", ".xml")
 _POLL = 0.02
+_PIECE = 2**20
 
 
 @frozen(kw_only=True)
@@ -212,11 +212,22 @@ class FaultMaven:
             size = await asyncio.to_thread(lambda: path.stat().st_size)
             if size > self.settings.max_upload_bytes:
                 raise InvalidInput(f"{path} is larger than {self.settings.max_upload_bytes} bytes.", field="file")
-            data = await asyncio.to_thread(path.read_bytes)
+            file = await asyncio.to_thread(path.open, "rb")
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read: {error.strerror}.", field="file") from error
-        key = await self.files.upload(f"{room}/{self.ids.new('f')}", data, _media_type(path))
-        return StoredFile(key=key, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        with file:
+            passing = Measured(_pieces(file, path))
+            key = await self.files.upload(f"{room}/{self.ids.new('f')}", passing, _media_type(path))
+        return passing.stored(key)
+
+
+async def _pieces(file: BinaryIO, path: Path) -> AsyncIterator[bytes]:
+    """Raises: InvalidInput where it cannot be read any more."""
+    try:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", field="file") from error
 
 
 def _documents(paths: Iterable[Path]) -> list[tuple[Path, str]]:

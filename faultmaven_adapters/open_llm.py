@@ -24,7 +24,7 @@ SELDOM = 30.0
 def add_llm(opening: Opening) -> None:
     """Raises: Misconfigured."""
     settings = opening.settings
-    providers = []
+    providers: list[LLMProvider] = []
     for place, kind in enumerate(chain(settings)):
         if kind is LLM.EXTRACTIVE:
             providers.append(ExtractiveProvider())
@@ -37,7 +37,7 @@ def add_llm(opening: Opening) -> None:
         opening.notes.append("No language model is configured: answers are composed from the sources alone.")
     opening.add(Providers, Providers(providers))
     opening.add(Models, _models(settings))
-    opening.add(Budget, _budget(settings))
+    opening.add(Budget, budget(settings))
 
 
 def chain(settings: Settings) -> tuple[LLM, ...]:
@@ -87,7 +87,9 @@ def _models(settings: Settings) -> Models:
     )
 
 
-def _budget(settings: Settings) -> Budget:
+def budget(settings: Settings) -> Budget:
+    """Prices and caps. Raises: Misconfigured."""
+
     def millionths(dollars: float | None) -> int | None:
         return None if dollars is None else math.floor(dollars * 1_000_000)
 
@@ -107,13 +109,13 @@ def _prices(settings: Settings) -> dict[str, Price]:
     path: Path = settings.under(settings.llm_prices)
     try:
         return known | _read_prices(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         form = '{"provider/model": [input, output]} in US dollars for a million tokens'
         raise Misconfigured(f"LLM_PRICES is {str(path)!r}, which cannot be read as {form}: {error}") from error
 
 
 def _read_prices(text: str) -> dict[str, Price]:
-    """Raises: ValueError; TypeError."""
+    """Raises: ValueError; TypeError; AttributeError."""
     prices = {}
     for pattern, (given, made) in json.loads(text).items():
         price = Price(input=float(given), output=float(made))

@@ -35,10 +35,8 @@ class RowCodec(Generic[T]):
     def __init__(self, cls: type[T]) -> None:
         self._cls = cls
         self._columns = tuple(_column(a.name, a.type) for a in attrs.fields(attrs.resolve_types(cast(Any, cls))))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self._columns)
+        self.names = tuple(column.name for column in self._columns)
+        self._decoders = tuple((column.name, column.decode) for column in self._columns if column.decode)
 
     def to_row(self, value: T) -> dict[str, Scalar]:
         """Raises: ValueError for a time without a zone; TypeError for what JSON cannot say."""
@@ -49,10 +47,10 @@ class RowCodec(Generic[T]):
         return row
 
     def from_row(self, row: Mapping[str, Any]) -> T:
-        values: dict[str, Any] = {}
-        for column in self._columns:
-            plain = row[column.name]
-            values[column.name] = plain if plain is None or column.decode is None else column.decode(plain)
+        values = {name: row[name] for name in self.names}
+        for name, decode in self._decoders:
+            if (plain := values[name]) is not None:
+                values[name] = decode(plain)
         return self._cls(**values)
 
     def split(self, filters: Mapping[str, object]) -> tuple[dict[str, Scalar], dict[str, object]]:
@@ -97,8 +95,12 @@ def _column(name: str, annotation: Any) -> _Column:
         return _Column(name, scalar=True, encode=in_utc)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _Column(name, scalar=True, encode=lambda member: kind(member).value, decode=kind)
+    plain = kind == dict[str, object]  # as JSON has it: there is nothing to make of it
     return _Column(
-        name, scalar=False, encode=lambda value: to_json(value, kind), decode=lambda text: from_json(text, kind)
+        name,
+        scalar=False,
+        encode=lambda value: to_json(value, kind),
+        decode=json.loads if plain else lambda text: from_json(text, kind),
     )
 
 

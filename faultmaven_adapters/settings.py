@@ -228,7 +228,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, data_dir: Path | 
     given = {name: value for name, value in (os.environ if environ is None else environ).items() if value != ""}
     loader = _Environment(given)
     try:
-        settings = ts.load_settings(Settings, [loader], converter=TSConverter(resolve_paths=False, strlist_sep=","))
+        settings = ts.load_settings(Settings, [loader], converter=TSConverter(resolve_paths=False, strlist_sep=_words))
     except InvalidSettingsError as error:
         raise Misconfigured(_explained(error, given)) from error
     if data_dir is not None:
@@ -254,6 +254,10 @@ def check(settings: Settings) -> None:
         raise Misconfigured(f"{named[LLM.ANTHROPIC]}=anthropic needs ANTHROPIC_API_KEY.")
     if LLM.AUTO in settings.llm_fallbacks:
         raise Misconfigured("LLM_FALLBACKS names providers: auto is none.")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 class _Environment:

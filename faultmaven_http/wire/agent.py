@@ -10,6 +10,7 @@ from faultmaven_domain.case import Case, CaseStatus
 
 from .case import RoleOut, State, state_of
 from .common import Time, utc
+from .usage import dollars
 
 LOGS = {".log", ".jsonl", ".out", ".err"}
 NO_ANSWER = "The answer could not be made."
@@ -45,10 +46,15 @@ class SourceOut(TypedDict):
 
 
 class UsageOut(TypedDict):
-    """In tokens; null where the model did not count."""
+    """In tokens, null where the model did not count, and US dollars, null where no price is known.
+
+    A ``cached`` answer was made earlier and costs nothing again.
+    """
 
     input_tokens: int | None
     output_tokens: int | None
+    cost_usd: float | None
+    cached: bool
 
 
 class TurnOut(TypedDict):
@@ -149,13 +155,22 @@ def _answered(turn: Turn, answer: Answer, case: Case, agent: RoleOut) -> TurnOut
         model=answer.model,
         provider=answer.provider,
         stop_reason=answer.stop_reason,
-        usage=UsageOut(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens),
+        usage=_usage(answer),
         progress_made=False,  # no turn moves a milestone yet
         milestones_completed=[],
         suggested_actions=[],
         attachments_processed=[],
         timestamp=said,
         created_at=said,
+    )
+
+
+def _usage(answer: Answer) -> UsageOut:
+    return UsageOut(
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cost_usd=None if answer.cost is None else dollars(answer.cost),
+        cached=answer.cached,
     )
 
 

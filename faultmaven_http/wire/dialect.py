@@ -6,6 +6,7 @@ from typing import Any
 import cattrs
 from attrs import Factory, field, frozen
 
+from faultmaven_domain.agent import UsageReport
 from faultmaven_domain.auth import SignedIn, TokenPair, User
 from faultmaven_domain.case import Case, CaseMessage, Report
 from faultmaven_domain.evidence import Evidence
@@ -30,6 +31,7 @@ from .knowledge import (
     search_out,
 )
 from .session import opened_session_out, session_out
+from .usage import usage_report_out
 
 
 @frozen(kw_only=True)
@@ -62,6 +64,7 @@ def _converter(agent: RoleOut) -> cattrs.Converter:
         CaseDetail: partial(detail_out, agent=agent),
         Report: report_out,
         TurnView: partial(turn_out, agent=agent),
+        UsageReport: usage_report_out,
         Document: document_out,
         DocumentText: document_text_out,
         Added: added_out,

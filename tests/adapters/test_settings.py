@@ -1,10 +1,14 @@
+import re
 from pathlib import Path
 
 import pytest
 from attrs import fields
 
+from faultmaven_adapters.open_llm import budget as llm_budget
+from faultmaven_adapters.open_llm import chain as llm_chain
 from faultmaven_adapters.settings import MODULES, Profile, Settings, load_settings
 from faultmaven_adapters.settings_table import markdown
+from faultmaven_domain.agent import Price
 from faultmaven_domain.kernel.errors import Misconfigured
 
 SEEDS = (
@@ -141,3 +145,57 @@ def test_a_worker_runs_inside_where_redis_is_private() -> None:
     assert load_settings({}).worker_inside()
     assert not load_settings({"REDIS_URL": "redis://cache"}).worker_inside()
     assert load_settings({"REDIS_URL": "redis://cache", "WORKER": "true"}).worker_inside()
+
+
+@pytest.mark.parametrize(
+    ("given", "chain"),
+    [
+        ({}, ["extractive"]),
+        ({"OPENAI_API_KEY": "k"}, ["openai"]),
+        ({"ANTHROPIC_API_KEY": "k"}, ["anthropic"]),
+        ({"OLLAMA_HOST": "localhost:11434"}, ["ollama"]),
+        ({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "LLM_PROVIDER": "anthropic"}, ["anthropic"]),
+        ({"LLM_PROVIDER": "ollama", "LLM_FALLBACKS": "ollama, extractive"}, ["ollama", "extractive"]),
+        ({"OPENAI_API_KEY": "k", "LLM_FALLBACKS": "ollama,extractive"}, ["openai", "ollama", "extractive"]),
+    ],
+)
+def test_who_answers(given: dict[str, str], chain: list[str]) -> None:
+    """One variable says who answers, `auto` takes the first that is configured, and the fallbacks follow, each once."""
+    assert [kind.value for kind in llm_chain(load_settings(given))] == chain
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"LLM_PROVIDER": "anthropic"}, "LLM_PROVIDER=anthropic needs ANTHROPIC_API_KEY"),
+        ({"LLM_FALLBACKS": "openai"}, "LLM_FALLBACKS=openai needs OPENAI_API_KEY"),
+        ({"LLM_FALLBACKS": "auto"}, "auto is none"),
+        ({"LLM_FALLBACKS": "claude"}, "LLM_FALLBACKS is 'claude'; accepted is a list of extractive, openai"),
+        ({"LLM_CAP_DAY": "-1"}, "LLM_CAP_DAY is '-1'; accepted is a number from 0 on"),
+        ({"LLM_CAP_DAY": "nan"}, "LLM_CAP_DAY is 'nan'"),
+        ({"LLM_CAP_DAY": "inf"}, "LLM_CAP_DAY is 'inf'"),
+    ],
+)
+def test_a_model_that_cannot_answer_is_named(given: dict[str, str], says: str) -> None:
+    """A provider without its key, one there is not, and a cap that is none stop the start."""
+    with pytest.raises(Misconfigured, match=re.escape(says)):
+        load_settings(given)
+
+
+def test_prices(tmp_path: Path) -> None:
+    """A file's prices win over those that are known, and caps come in millionths of a dollar."""
+    (tmp_path / "prices.json").write_text('{"openai/mine": [3, 4.5], "ollama/*": [0.1, 0.1]}')
+    budget = llm_budget(load_settings({"LLM_PRICES": "prices.json", "LLM_CAP_CASE": "0.25"}, data_dir=tmp_path))
+
+    assert budget.price_of("openai", "mine") == Price(input=3.0, output=4.5)
+    assert budget.price_of("ollama", "llama3.2") == Price(input=0.1, output=0.1)
+    assert budget.price_of("openai", "gpt-4o-mini-2024-07-18") == Price(input=0.15, output=0.6)
+    assert (budget.per_case, budget.per_day) == (250_000, None)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a/b": 3}', '{"a/b": [-1, 2]}', '{"a/b": ["x", 2]}', '{"a/b": [1, NaN]}'])
+def test_prices_that_are_none_stop_the_start(tmp_path: Path, text: str) -> None:
+    """What cannot be read as prices is named with the form it should have."""
+    (tmp_path / "prices.json").write_text(text)
+    with pytest.raises(Misconfigured, match="LLM_PRICES"):
+        llm_budget(load_settings({"LLM_PRICES": "prices.json"}, data_dir=tmp_path))

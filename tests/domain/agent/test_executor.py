@@ -213,7 +213,7 @@ class TestListening:
 
     async def test_hears_that_it_begins_anew(self) -> None:
         """A stream that breaks off is void, and the next try follows; so does the next model."""
-        cut = Broken(content="Be", model="m", provider="scripted", error=limited())
+        cut = Broken(("Be",), limited())
         heard = Heard()
         await executor(ScriptedLLM([cut, refused("No.")]), ScriptedLLM(["Yes."], name="second")).run(CALL, heard)
 

@@ -143,7 +143,7 @@ async def test_what_was_not_spent_is_given_back() -> None:
 
 async def test_what_broke_off_counts_as_spent() -> None:
     """Nobody knows what a stream that was cut did cost, so the most it could stays counted."""
-    cut = Broken(content="Be", model="m", provider="scripted", error=LLMError())
+    cut = Broken(("Be",), LLMError())
     books = Books(cut, "Because.", budget=Budget(prices=PRICES, per_day=10_000))
     await books.run(call())
 

@@ -48,7 +48,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.fakes.llm import ScriptedLLM
 from tests.fakes.people import ANA, ROOT
-from tests.fakes.queue import Postbox
 from tests.fakes.reach import Reach
 
 RUNBOOK = """\
@@ -87,7 +86,7 @@ class World:
 
     @property
     def jobs(self) -> JobService:
-        return JobService(self.books, Postbox(), self.clock)
+        return JobService(self.books, self.clock)
 
     async def case(self, by: Principal = ANA, **more: Any) -> Case:
         return await self.cases.create(principal=by, **{"title": "Checkout fails", **more})
