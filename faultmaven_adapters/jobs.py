@@ -20,6 +20,8 @@ from faultmaven_domain.kernel.job_service import JobService
 from faultmaven_domain.kernel.jobs import BEAT, JobState
 from faultmaven_domain.knowledge import DocumentDeleted, EmbeddingRequested, KnowledgeService
 
+from .settings import LONGEST_DEADLINE
+
 log = logging.getLogger(__name__)
 #: Plain errors: a message of an unknown version is to say so itself.
 _converter = cattrs.Converter(detailed_validation=False)
@@ -42,8 +44,8 @@ JOBS: dict[str, Job] = {
         Job(DocumentDeleted, ((KnowledgeService, "forget"),), timedelta(minutes=2)),
         Job(ExtractionRequested, ((EvidenceService, "extract"),), timedelta(minutes=30)),
         Job(FilesDropped, ((EvidenceService, "drop_files"),), timedelta(minutes=2)),
-        Job(ChatTurnRequested, ((AgentService, "answer"),), timedelta(minutes=5)),
-        Job(PostMortemRequested, ((AgentService, "write_post_mortem"),), timedelta(minutes=5)),
+        Job(ChatTurnRequested, ((AgentService, "answer"),), MODEL_JOB),
+        Job(PostMortemRequested, ((AgentService, "write_post_mortem"),), MODEL_JOB),
         Job(CaseDeleted, ((EvidenceService, "forget_case"), (AgentService, "forget_case")), timedelta(minutes=5)),
     )
 }

@@ -15,6 +15,8 @@ from faultmaven_domain.kernel.errors import Misconfigured
 
 PLACEHOLDER_SECRET = "change-me-in-production"
 SHORTEST_SECRET = 32
+#: In seconds: models without a graphics card may take minutes.
+LONGEST_DEADLINE = 1_200
 MODULES = ("auth", "session", "case", "evidence", "knowledge", "agent")
 
 
@@ -134,7 +136,7 @@ class Settings:
     llm_model_post_mortem: str | None = ts.option(
         default=None, help="The model of LLM_PROVIDER that writes post-mortems, where it is another."
     )
-    llm_deadline: int = _count(90, 1, 3600, "Seconds a turn's models may take, all tries and fallbacks together.")
+    llm_deadline: int = _count(90, 1, LONGEST_DEADLINE, "Seconds a turn's models may take, all tries and fallbacks together.")
     llm_prompt_tokens: int = _count(
         12_000, 2_000, None, "The most tokens of a prompt; what matters least is left out, and said to be."
     )

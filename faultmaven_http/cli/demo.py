@@ -125,6 +125,8 @@ def _toured(steps: Steps, tour: Tour, played: Incident) -> dict[str, Any]:
         "case_id": tour.case_id,
         "question": played.question,
         "answer": turn["content"],
+        "provider": turn["provider"],
+        "model": turn["model"],
         "citations": turn["citations"],
         "unread": unread,
         "post_mortem": {"title": report["title"], "content": report["content"]},
