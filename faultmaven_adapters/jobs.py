@@ -23,6 +23,8 @@ from faultmaven_domain.knowledge import DocumentDeleted, EmbeddingRequested, Kno
 from .settings import LONGEST_DEADLINE
 
 log = logging.getLogger(__name__)
+#: The longest a model may be given, and time to gather what it reads and to keep what it says.
+MODEL_JOB = timedelta(seconds=LONGEST_DEADLINE, minutes=5)
 #: Plain errors: a message of an unknown version is to say so itself.
 _converter = cattrs.Converter(detailed_validation=False)
 _converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)

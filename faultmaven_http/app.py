@@ -7,7 +7,7 @@ from attrs import evolve
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from faultmaven_adapters.library import FaultMaven
@@ -21,7 +21,9 @@ from .limits import Limits, rates_of
 from .middleware import Failures, Framed, Origins, PlainPaths
 from .openapi import document
 from .operation import Operation
-from .routes import MODULES, meta
+from .origins import AllowedOrigins
+from .pushing import Pushing
+from .routes import MODULES, agent_socket, meta
 from .wire import DIALECTS, V1, Dialect
 
 #: What belongs to the server and to no module is at its root.
@@ -41,6 +43,8 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
     """
     addresses = Addresses.of(fm.settings)
     limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
+    origins = AllowedOrigins(fm.settings.cors_origins)
+    pushing = Pushing(heartbeat=fm.settings.event_heartbeat)
     probe = Probe(fm.health, fm.modules, fm.clock)
 
     def routed(operations: Iterable[Operation], dialect: Dialect) -> list[BaseRoute]:
@@ -49,6 +53,11 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
             endpoint = Endpoint(operation=operation, dialect=dialect, fm=fm, addresses=addresses, limits=limits)
             by_path.setdefault(operation.path, {})[operation.method] = endpoint
         return [Route(path, _ByMethod(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
+
+    def mounted(dialect: Dialect) -> Mount:
+        socket = agent_socket.AgentSocket(dialect=dialect, fm=fm, limits=limits, pushing=pushing, origins=origins)
+        routes = [*routed(OPERATIONS, dialect), WebSocketRoute(agent_socket.PATH, socket)]
+        return Mount(dialect.prefix, app=Router(routes, redirect_slashes=False))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -59,15 +68,12 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
         routes=[
             *routed(meta.ROOT_OPERATIONS, ROOT),
             *docs.routes(lambda: document(SURFACE)),
-            *(
-                Mount(dialect.prefix, app=Router(routed(OPERATIONS, dialect), redirect_slashes=False))
-                for dialect in DIALECTS
-            ),
+            *(mounted(dialect) for dialect in DIALECTS),
             *beside,
         ],
         middleware=[
             Middleware(Framed, ids=fm.ids),
-            Middleware(Origins, origins=fm.settings.cors_origins),
+            Middleware(Origins, origins=origins),
             Middleware(Failures),
             Middleware(PlainPaths),
         ],
@@ -76,6 +82,7 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
     )
     app.router.redirect_slashes = False
     app.state.probe = probe
+    app.state.pushing = pushing
     return app
 
 

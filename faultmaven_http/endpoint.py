@@ -75,7 +75,7 @@ class Endpoint:
             arguments["query"] = spelled_out(_query(request), self.operation.query)
         if "body" in self.operation.hints:
             arguments["body"] = await self._body(request, incoming)
-        call = Call(fm=self.fm, request=request, addresses=self.addresses, prefix=self.dialect.prefix)
+        call = Call(fm=self.fm, request=request, addresses=self.addresses, dialect=self.dialect)
         reply = await self.operation.handler(call, **arguments)
         return reply if isinstance(reply, Response) else await self._written(request, reply)
 

@@ -64,22 +64,26 @@ def status_of(error: FaultMavenError, dialect: Dialect) -> int:
 def refused(error: FaultMavenError, dialect: Dialect) -> ErrorResponse:
     """The answer to a request the domain refused."""
     headers: dict[str, str] = {}
-    retry_after: int | None = None
+    body = body_of(error)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, RateLimited):
-        retry_after = error.retry_after
-    elif isinstance(error, Unavailable) and not isinstance(error, StorageFull):
-        retry_after = TRY_AGAIN
-    if retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
+    if "retry_after" in body:
+        headers["Retry-After"] = str(body["retry_after"])
     if isinstance(error, Conflict) and not isinstance(error, CaseClosed):  # callers tell a closed case by its absence
         headers["X-Error-Code"] = error.code
         for name in ("expected_version", "actual_version"):
             if name in error.details:
                 headers[f"X-{name.replace('_', '-').title()}"] = str(error.details[name])
-    body = error_body(error.code, error.message, error.details, retry_after)
     return ErrorResponse(status_of(error, dialect), body, headers)
+
+
+def body_of(error: FaultMavenError) -> ErrorOut:
+    retry_after: int | None = None
+    if isinstance(error, RateLimited):
+        retry_after = error.retry_after
+    elif isinstance(error, Unavailable) and not isinstance(error, StorageFull):
+        retry_after = TRY_AGAIN
+    return error_body(error.code, error.message, error.details, retry_after)
 
 
 def error_body(

@@ -3,14 +3,13 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.kernel.errors import FaultMavenError
-from faultmaven_domain.kernel.files import StoredFile
+from faultmaven_domain.kernel.files import Measured, StoredFile
 
 from .wire import Upload
 
@@ -25,19 +24,15 @@ async def stored(fm: FaultMaven, upload: Upload, *, prefix: str) -> AsyncIterato
 
     Raises: StorageFull; Unavailable.
     """
-    digest, size = sha256(), 0
 
     async def pieces() -> AsyncIterator[bytes]:
-        nonlocal size
         while piece := await upload.file.read(PIECE):
-            digest.update(piece)
-            size += len(piece)
             yield piece
 
-    key = f"{prefix}{fm.ids.new('file')}"
-    await fm.files.upload(key, pieces(), media_type_of(upload.media_type))
+    key, passing = f"{prefix}{fm.ids.new('file')}", Measured(pieces())
+    await fm.files.upload(key, passing, media_type_of(upload.media_type))
     try:
-        yield StoredFile(key=key, size=size, sha256=digest.hexdigest())
+        yield passing.stored(key)
     except FaultMavenError as error:
         if error.final:  # after any other it may have been taken over; the sweep will tell
             await fm.files.delete(key)

@@ -3,7 +3,6 @@
 import logging
 import re
 import time
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from faultmaven_domain.kernel.ids import IdSource
 
 from .errors import ErrorResponse, broken, error_body
+from .origins import AllowedOrigins
 
 access_log = logging.getLogger("faultmaven.access")
 log = logging.getLogger("faultmaven.http")
@@ -22,7 +22,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = (
-    "Accept, Authorization, Content-Type, Idempotency-Key, Prefer, X-Request-ID, X-Session-Id, X-User-ID, X-User-Roles"
+    "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-Request-ID, X-Session-Id, "
+    "X-User-ID, X-User-Roles"
 )
 EXPOSED_HEADERS = (
     "Content-Disposition, Location, Preference-Applied, Retry-After, X-Actual-Version, X-Error-Code, "
@@ -31,14 +32,14 @@ EXPOSED_HEADERS = (
 
 
 class Framed:
-    """Gives each request an id, its answer the headers all have, and the log one line."""
+    """Gives each request and socket an id, an answer the headers all have, and the log one line."""
 
     def __init__(self, app: ASGIApp, ids: IdSource) -> None:
         self.app = app
         self.ids = ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
@@ -56,6 +57,12 @@ class Framed:
                 headers.setdefault("Cache-Control", "no-store")
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
+            elif message["type"] == "websocket.accept":
+                status = 101
+            elif message["type"] == "websocket.send":
+                size += len(message.get("text") or "")
             await send(message)
 
         try:
@@ -65,22 +72,16 @@ class Framed:
                 path = quote(scope["path"], safe="/:@")[:500]  # as it may hold a line end
                 took = (time.perf_counter() - began) * 1000
                 client = scope["client"][0] if scope.get("client") else "-"
-                access_log.info(_LINE, scope["method"], path, status, size, took, client, request_id)
+                method = scope.get("method", "SOCKET")
+                access_log.info(_LINE, method, path, status, size, took, client, request_id)
 
 
 class Origins:
-    """Lets the pages of the allowed origins call: preflights answered here, headers on every answer, errors too.
+    """Lets the pages of the allowed origins call: preflights answered here, headers on every answer, errors too."""
 
-    An origin may hold ``*`` for a run of letters, digits, dots and hyphens; ``*`` alone is every origin.
-    """
-
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: AllowedOrigins) -> None:
         self.app = app
-        patterns = [
-            re.escape(origin.rstrip("/")).replace(r"\*", "[A-Za-z0-9.-]*") for origin in origins if origin != "*"
-        ]
-        self.everyone = "*" in origins
-        self.allowed = re.compile("|".join(patterns) or r"(?!)")
+        self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,7 +89,7 @@ class Origins:
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
-        allowed = origin is not None and (self.everyone or self.allowed.fullmatch(origin) is not None)
+        allowed = origin is not None and origin in self.origins
 
         async def send_with_origin(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -155,6 +156,6 @@ class PlainPaths:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "lifespan":
             scope["path"] = "/" + scope["path"].strip("/")
         await self.app(scope, receive, send)

@@ -20,7 +20,7 @@ from faultmaven_domain.kernel.principal import Principal
 
 from .addresses import Addresses
 from .limits import Group
-from .wire import Upload
+from .wire import Dialect, Upload
 
 _BRACES = re.compile(r"{(\w+)(?::\w+)?}")
 
@@ -43,12 +43,12 @@ class Reply:
 
 @frozen(kw_only=True)
 class Call:
-    """What a handler may want beside its arguments. ``prefix`` is its mount's."""
+    """What a handler may want beside its arguments. ``dialect`` is its mount's."""
 
     fm: FaultMaven
     request: Request
     addresses: Addresses
-    prefix: str
+    dialect: Dialect
 
     @property
     def headers(self) -> Headers:
@@ -57,7 +57,7 @@ class Call:
     @property
     def base(self) -> str:
         """The absolute address of its mount, without a slash at its end."""
-        return self.addresses.base(self.request) + self.prefix
+        return self.addresses.base(self.request) + self.dialect.prefix
 
 
 Handler = Callable[..., Awaitable[Reply | Response]]

@@ -2,6 +2,8 @@
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from faultmaven_domain.kernel.extraction import UnreadableFile
 
@@ -21,11 +23,14 @@ JUNK = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\a\b\x1b") + b"\x7f"
 HOLE = re.compile(rb"\x00{64,}")
 ODD = re.compile(rb"[\x80-\xff]+")
 SAMPLE = 32 * 1024  # bytes from which an unnamed encoding is guessed
+GUESSED = "The file does not say how its letters are encoded; read as {}."
 AROUND = 400  # of them on each side of what is not ASCII, at most
 FEW = 8  # odd bytes below which a guess at the language is worth nothing
+PIECE = 2**20  # bytes of a large file that are decoded at a time
+LONGEST_ESCAPE = 4096  # characters of a terminal's sequence, at most, where a text is cut
 
 ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 
 def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
@@ -62,13 +67,18 @@ def _unmarked(data: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         return data.decode(), ()
     except UnicodeDecodeError:
-        text = data.decode(errors="replace")
+        name = _likeliest(data)
+    if name == "utf-8":
+        return _noted(data.decode(errors="replace"), "is not valid UTF-8")
+    return data.decode(name, "replace"), (GUESSED.format(name),)
+
+
+def _likeliest(data: bytes) -> str:
+    """The encoding of what is not valid UTF-8: that all the same, where most of it is."""
+    text = data.decode(errors="replace")
     lost = text.count(LOST)
     good = len(text) - lost - len(text.encode("ascii", "ignore"))
-    if good > lost:
-        return _noted(text, "is not valid UTF-8")
-    name = _guessed(data)
-    return data.decode(name, "replace"), (f"The file does not say how its letters are encoded; read as {name}.",)
+    return "utf-8" if good > lost else _guessed(data)
 
 
 def _guessed(data: bytes) -> str:
@@ -105,3 +115,93 @@ def _telling(data: bytes) -> bytes:
 def _noted(text: str, wrong: str) -> tuple[str, tuple[str, ...]]:
     lost = text.count(LOST)
     return clean(text), (f"{lost} characters are shown as {LOST}: the file {wrong} there.",) if lost else ()
+
+
+class TextInPieces:
+    """The clean text of a file that is never held whole. Its encoding is told by its first bytes that are not ASCII.
+
+    Once iterated, ``notes`` say what was lost on the way. Raises: UnreadableFile, for what turns out to be no text.
+    """
+
+    def __init__(self, head: bytes, rest: Iterable[bytes] = ()) -> None:
+        self._pieces = chain((head[at : at + PIECE] for at in range(0, len(head), PIECE)), rest)
+        self._name: str | None = None
+        self._marked = self._guessed = False
+        self._size = self._junk = self._nuls = self._letters = self._lost = 0
+
+    def __iter__(self) -> Iterator[str]:
+        held = ""
+        for piece in self._decoded():
+            self._letters += len(piece)
+            self._lost += piece.count(LOST)
+            if self._letters > PIECE:
+                self._check()
+            cut = _cut(held := held + piece)
+            if cut:
+                yield clean(held[:cut])
+            held = held[cut:]
+        self._check()
+        if held:
+            yield clean(held)
+
+    def notes(self) -> tuple[str, ...]:
+        name = self._name or "utf-8"
+        where = f"{self._lost} characters are shown as {LOST}: the file is not valid {name.upper()} there."
+        return (
+            *((GUESSED.format(name),) if self._guessed else ()),
+            *((where,) if self._lost else ()),
+            *((f"{self._nuls} NUL bytes were left out.",) if self._nuls else ()),
+        )
+
+    def _decoded(self) -> Iterator[str]:
+        decode: codecs.IncrementalDecoder | None = None
+        for piece in self._pieces:
+            start = self._told(piece) if self._name is None else 0
+            self._weigh(piece)
+            if decode is None and self._name is not None:
+                decode = codecs.getincrementaldecoder(self._name)("replace")
+            yield piece.decode("ascii") if decode is None else decode.decode(piece[start:])
+        if decode is not None:
+            yield decode.decode(b"", final=True)
+
+    def _told(self, piece: bytes) -> int:
+        """Settle on an encoding, if the piece tells, and give the length of its mark."""
+        for mark, name in MARKS if not self._size else ():
+            if piece.startswith(mark):
+                self._name, self._marked = name, True
+                return len(mark)
+        if not piece.isascii():
+            try:
+                codecs.getincrementaldecoder("utf-8")().decode(piece)  # it may end in the middle of a letter
+            except UnicodeDecodeError:
+                self._name = _likeliest(piece)
+                self._guessed = self._name != "utf-8"
+            else:
+                self._name = "utf-8"
+        return 0
+
+    def _check(self) -> None:
+        """Raises: UnreadableFile where there is more junk than in any text, or the mark was for another encoding."""
+        if not self._size or self._junk * 50 > self._size or (self._marked and self._lost * 20 > self._letters):
+            raise UnreadableFile(BINARY)
+
+    def _weigh(self, piece: bytes) -> None:
+        """Count what is junk; holes do not count."""
+        self._size += len(piece)
+        if self._marked:
+            return
+        nuls = piece.count(0)
+        holes = sum(len(hole) for hole in HOLE.findall(piece)) if nuls else 0
+        self._nuls += nuls
+        self._size -= holes
+        self._junk += len(piece) - len(piece.translate(None, JUNK)) - holes
+
+
+def _cut(text: str) -> int:
+    """Where a text can be cut and each part cleaned by itself: behind a line, or before what may be unfinished."""
+    earliest = max(0, len(text) - LONGEST_ESCAPE)
+    if (end := text.rfind("\n", earliest)) != -1:
+        return end + 1
+    if (escape := text.rfind("\x1b", earliest)) != -1:
+        return escape
+    return len(text) - text.endswith("\r")

@@ -18,6 +18,7 @@ BEGINNING = 4096  # characters in which HTML has declared itself
 LARGEST_CHECKED = 20_000_000  # characters of JSON; a larger file is taken at its name
 LARGEST_INDENTED = 256_000
 DEEPEST_INDENT = 16
+BLANK = "No text was found in the file."
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\{\s*\}|\[\s*\]|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
@@ -34,18 +35,21 @@ def read_plain(data: bytes, filename: str) -> Extracted:
 def noted_if_blank(extracted: Extracted) -> Extracted:
     if extracted.text.strip():
         return extracted
-    return evolve(extracted, text="", notes=(*extracted.notes, "No text was found in the file."))
+    return evolve(extracted, text="", notes=(*extracted.notes, BLANK))
 
 
-def told_apart(text: str, named: str | None) -> tuple[str, str, tuple[str, ...]]:
-    """Kind, media type, and a note where the content is not what the name says and nothing else either."""
+def told_apart(text: str, named: str | None, *, whole: bool = True) -> tuple[str, str, tuple[str, ...]]:
+    """Kind, media type, and a note where the content is not what the name says and nothing else either.
+
+    ``whole`` False where the text is only the beginning, by which no JSON can be checked.
+    """
     if HTML.match(text, 0, BEGINNING) or (named == "html" and TAG.search(text)):
         return "html", MEDIA_TYPES["html"], ()
     start = text[:200].lstrip()
     if start.startswith("<?xml") or (named == "xml" and start.startswith("<")):
         return "xml", MEDIA_TYPES["xml"], ()
     if named == "json" or (start.startswith(("{", "[")) and named != "yaml"):  # YAML may be written as JSON
-        form = json_form(text)
+        form = json_form(text) if whole else "unchecked"
         if form == "whole" or (named == "json" and form == "unchecked"):
             return "json", MEDIA_TYPES["json"], ()
         if named == "json" and form == "lines":

@@ -1,8 +1,10 @@
 """What each process of ``ProcessOffload`` runs. Started by path, so that it imports nothing but what is below.
 
-Jobs come in on file descriptor 0 and results leave on 1, each frame eight bytes of length (big-endian) and a pickle:
-first the owner's ``sys.path``, then ``(function, args)`` for each job; back comes ``(True, result)`` or
-``(False, exception)``. The end of input ends the process, and so does the death of its owner, at any moment.
+Jobs come in on file descriptor 0 and replies leave on 1, each frame eight bytes of length (big-endian) and a pickle:
+first the owner's ``sys.path``, then ``(function, args, piped)`` for each job; back comes ``(DONE, result)`` or
+``(FAILED, exception)``. A piped function is a generator: before that it may say ``(WANTS, None)``, to which one frame
+of plain bytes answers, an empty one at the end, and ``(GIVES, value)`` for each value it yields. The end of input ends
+the process, and so does the death of its owner, at any moment.
 
 The pickles make this a shelter against crashes, loops and greed, not against a hostile process: what runs here
 is trusted as far as its owner.
@@ -16,7 +18,10 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from typing import BinaryIO
+
+DONE, FAILED, WANTS, GIVES = "done", "failed", "wants", "gives"
 
 
 def main() -> None:
@@ -32,10 +37,9 @@ def main() -> None:
         return
     sys.path[:] = pickle.loads(path)
     while (job := received(jobs)) is not None:
-        limit(resource.RLIMIT_CPU, cpu_seconds_used() + (seconds + 1) * (os.cpu_count() or 1))
-        reply = outcome(job)
-        results.write(len(reply).to_bytes(8) + reply)
-        results.flush()
+        limit_time(seconds)
+        reply = outcome(job, Pieces(jobs, results, seconds))
+        send(results, reply)
         del job, reply  # not to be held while waiting for the next
 
 
@@ -72,9 +76,11 @@ def limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def cpu_seconds_used() -> int:
+def limit_time(seconds: int) -> None:
+    """From now on, of all cores together."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return int(usage.ru_utime + usage.ru_stime)
+    used = int(usage.ru_utime + usage.ru_stime)
+    limit(resource.RLIMIT_CPU, used + (seconds + 1) * (os.cpu_count() or 1))
 
 
 def received(stream: BinaryIO) -> bytes | None:
@@ -83,10 +89,39 @@ def received(stream: BinaryIO) -> bytes | None:
     return stream.read(int.from_bytes(header)) if len(header) == 8 else None
 
 
-def outcome(job: bytes) -> bytes:
+def send(stream: BinaryIO, frame: bytes) -> None:
+    stream.write(len(frame).to_bytes(8))
+    stream.write(frame)
+    stream.flush()
+
+
+class Pieces:
+    """What a piped function works on, and where what it yields goes meanwhile."""
+
+    def __init__(self, jobs: BinaryIO, results: BinaryIO, seconds: int) -> None:
+        self.jobs, self.results, self.seconds = jobs, results, seconds
+
+    def wanted(self) -> Iterator[bytes]:
+        while True:
+            send(self.results, pickle.dumps((WANTS, None)))
+            piece = received(self.jobs)
+            if not piece:
+                return
+            limit_time(self.seconds)
+            yield piece
+
+    def given(self, values: Iterator[object]) -> None:
+        for value in values:
+            send(self.results, pickle.dumps((GIVES, value), protocol=5))
+
+
+def outcome(job: bytes, pieces: Pieces) -> bytes:
     try:
-        function, args = pickle.loads(job)
-        return pickle.dumps((True, function(*args)), protocol=5)
+        function, args, piped = pickle.loads(job)
+        if piped:
+            pieces.given(function(pieces.wanted(), *args))
+            return pickle.dumps((DONE, None))
+        return pickle.dumps((DONE, function(*args)), protocol=5)
     except Exception as error:  # noqa: BLE001  it goes to whoever asked
         return failure(error)
 
@@ -95,11 +130,11 @@ def failure(error: Exception) -> bytes:
     """The exception with its traceback as a note. Some pickle but do not come back; those travel as a RuntimeError."""
     error.add_note("".join(traceback.format_exception(error)))
     try:
-        packed = pickle.dumps((False, error), protocol=5)
+        packed = pickle.dumps((FAILED, error), protocol=5)
         pickle.loads(packed)
     except Exception:  # noqa: BLE001  pickling runs the exception's own code
         said = "".join(traceback.format_exception_only(error))
-        return pickle.dumps((False, RuntimeError(said)), protocol=5)
+        return pickle.dumps((FAILED, RuntimeError(said)), protocol=5)
     return packed
 
 

@@ -11,14 +11,16 @@ import pickle
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from attrs import define, field
 
 from faultmaven_domain.kernel.errors import Unavailable
+
+from .process_child import DONE, FAILED, GIVES
 
 T = TypeVar("T")
 
@@ -44,6 +46,7 @@ class Worker:
     replies: asyncio.StreamReader
     life_line: int  # our end of the pipe that, once closed, ends the process
     calls: int = 0
+    busy: bool = False  # with a job whose end has not come yet
 
     @classmethod
     async def started(cls, *, python: str, seconds: int, memory_bytes: int) -> "Worker":
@@ -73,13 +76,18 @@ class Worker:
         self.jobs.write(len(frame).to_bytes(8))
         self.jobs.write(frame)
 
-    async def ask(self, job: bytes) -> bytes:
-        """Raises: ConnectionError or IncompleteReadError when the process ends first."""
-        self.calls += 1
-        self._send(job)
-        await self.jobs.drain()
+    async def ask(self, frame: bytes | None) -> tuple[str, Any]:
+        """Send a frame, if there is one, and give the next reply.
+
+        Raises: ConnectionError or IncompleteReadError when the process ends first.
+        """
+        if frame is not None:
+            self._send(frame)
+            await self.jobs.drain()
         size = int.from_bytes(await self.replies.readexactly(8))
-        return await self.replies.readexactly(size)
+        said, value = pickle.loads(await self.replies.readexactly(size))
+        self.busy = said not in (DONE, FAILED)
+        return said, value
 
     def alive(self) -> bool:
         return self.process.returncode is None
@@ -102,8 +110,9 @@ class Worker:
 class ProcessOffload:
     """An ``Offload`` of at most ``workers`` processes, each started when first needed.
 
-    A call may take ``seconds`` from the moment a process has it, and ``memory_bytes`` of address space; past the first
-    it is stopped, past the second it gets MemoryError. Cancelling a call stops it. A process is replaced after
+    A call may take ``seconds`` from the moment a process has it, a piped one that long for each piece it takes or
+    gives, and ``memory_bytes`` of address space; past the first it is stopped, past the second it gets MemoryError.
+    Cancelling a call stops it. A process is replaced after
     ``calls_each`` calls, so that what a native library leaks is given back. ``python`` is the interpreter to start.
     """
 
@@ -131,13 +140,28 @@ class ProcessOffload:
 
         Raises: WorkerTooSlow, WorkerDied; Unavailable once closed, or where no process can be started.
         """
-        job = pickle.dumps((function, args), protocol=5)
-        async with self._room:
-            reply = await self._reply_to(job)
-        done, value = pickle.loads(reply)
-        if not done:
-            raise value
-        return cast(T, value)
+        job = pickle.dumps((function, args, False), protocol=5)
+        async with self._lent() as worker:
+            _, value = await self._reply(worker, job)
+        result: T = value
+        return result
+
+    async def pipe(
+        self, function: Callable[..., Iterator[T]], pieces: AsyncIterable[bytes], /, *args: object
+    ) -> AsyncGenerator[T, None]:
+        """What the generator function yields. Raises: as ``run``."""
+        source = aiter(pieces)
+        frame = pickle.dumps((function, args, True), protocol=5)
+        try:
+            async with self._lent() as worker:
+                said, value = await self._reply(worker, frame)
+                while said != DONE:
+                    if said == GIVES:
+                        yield value
+                    said, value = await self._reply(worker, None if said == GIVES else await _next_of(source))
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
 
     async def close(self) -> None:
         """End every process, the busy ones at once; their calls raise Unavailable."""
@@ -157,22 +181,31 @@ class ProcessOffload:
             worker.kill()
         await asyncio.gather(*self._watched.values())
 
-    async def _reply_to(self, job: bytes) -> bytes:
-        worker = await self._taken()
-        reply = None
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Worker]:
+        """A worker for one job; one that is left in the middle of it is ended."""
+        async with self._room:
+            worker = await self._taken()
+            worker.calls, worker.busy = worker.calls + 1, True
+            try:
+                yield worker
+            finally:
+                if worker.busy or worker.calls >= self.calls_each:
+                    worker.kill()
+                else:
+                    self._idle.append(worker)
+
+    async def _reply(self, worker: Worker, frame: bytes | None) -> tuple[str, Any]:
         try:
             async with asyncio.timeout(self.seconds):
-                reply = await worker.ask(job)
+                said, value = await worker.ask(frame)
         except TimeoutError as error:
             raise WorkerTooSlow(f"This took longer than {self.seconds} seconds, and was stopped.") from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._death(worker) from error
-        finally:
-            if reply is None or worker.calls >= self.calls_each:
-                worker.kill()
-            else:
-                self._idle.append(worker)
-        return reply
+        if said == FAILED:
+            raise value
+        return said, value
 
     async def _taken(self) -> Worker:
         while self._idle and not self._closed:
@@ -200,3 +233,11 @@ class ProcessOffload:
 def how(exit_code: int) -> str:
     """An exit code of ``asyncio``'s in words: minus a signal's number where one ended it."""
     return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
+
+
+async def _next_of(source: AsyncIterator[bytes]) -> bytes:
+    """The next piece that is not empty; an empty one at the end."""
+    async for piece in source:
+        if piece:
+            return piece
+    return b""

@@ -105,6 +105,12 @@ def binary_kind(data: bytes) -> tuple[str, str] | None:
     return None
 
 
+def begins_as_text(head: bytes) -> bool:
+    """False for what is known to be no text by its first bytes."""
+    known = (*PICTURES, OLE, b"RIFF", b"PK\3\4", b"PK\5\6", *(magic for magics, _ in UNREAD for magic in magics))
+    return not head.startswith(known) and not head[:1024].lstrip().startswith(b"%PDF-")
+
+
 def _zipped_kind(data: bytes) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -66,7 +66,7 @@ class LocalFileProvider:
         except OSError as error:
             raise _translated(error, key) from error
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
+    async def stream(self, key: str) -> AsyncGenerator[bytes, None]:
         try:
             file = await asyncio.to_thread(self._fs.open, self._place(key), "rb")
         except OSError as error:

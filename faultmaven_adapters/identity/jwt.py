@@ -5,9 +5,12 @@ the family, for both the thief and the owner. Every access token names its famil
 auth module's database: whoever cannot read it refuses the token.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -20,6 +23,8 @@ ISSUER = AUDIENCE = "faultmaven"
 ALGORITHM = "HS256"
 LONGEST_TOKEN = 4096
 LEEWAY = 5
+#: How many tokens' signatures are remembered as good; whether one has expired or was revoked is asked each time.
+REMEMBERED = 1024
 
 
 @frozen
@@ -32,6 +37,9 @@ class JwtIdentityProvider:
     ids: IdSource
     access: timedelta = timedelta(minutes=30)
     refresh: timedelta = timedelta(days=7)
+    _signed_by_us: Callable[[str], dict[str, Any]] = field(
+        init=False, repr=False, eq=False, default=Factory(lambda self: _reader(self._key()), takes_self=True)
+    )
 
     async def ping(self) -> None:
         """Raises: Unavailable when revocations cannot be read."""
@@ -124,7 +132,7 @@ class JwtIdentityProvider:
             use={"essential": True, **({"value": use} if use else {})},
         )
         try:
-            claims = jwt.decode(token, self._key(), algorithms=[ALGORITHM]).claims
+            claims = self._signed_by_us(token)
             required.validate(claims)
             texts = [claims["sub"], claims["fam"], claims["jti"]]
             expires_at = datetime.fromtimestamp(claims["exp"], self.clock.now().tzinfo)
@@ -136,6 +144,16 @@ class JwtIdentityProvider:
 
     def _key(self) -> OctKey:
         return OctKey.import_key(self.secret)
+
+
+def _reader(key: OctKey) -> Callable[[str], dict[str, Any]]:
+    """Gives a token's claims, which nobody may change. Raises: JoseError for one that this key did not sign."""
+
+    @lru_cache(maxsize=REMEMBERED)
+    def read(token: str) -> dict[str, Any]:
+        return jwt.decode(token, key, algorithms=[ALGORITHM]).claims
+
+    return read
 
 
 @frozen(kw_only=True)

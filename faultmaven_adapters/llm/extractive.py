@@ -4,7 +4,7 @@ Says what it is. It ranks nothing itself: the order of failures is the evidence 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime
 
 from attrs import frozen
@@ -22,6 +22,7 @@ _CAUSE = ("cause", "why", "meaning")
 _FIX = ("fix", "mitigat", "resol", "remed", "action", "recover")
 _PREVENT = ("prevent",)
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_PARAGRAPH = re.compile(r"(?<=\n\n)(?=[^\n])")
 
 
 @frozen
@@ -29,6 +30,14 @@ class ExtractiveProvider:
     @property
     def name(self) -> str:
         return "extractive"
+
+    @property
+    def model(self) -> str:
+        return self.name
+
+    @property
+    def address(self) -> str:
+        return ""
 
     async def chat(
         self,
@@ -41,7 +50,21 @@ class ExtractiveProvider:
         """Composes from the last message's sources; model, temperature and token limit do not apply."""
         last = messages[-1]
         compose = _post_mortem if last.task is Task.POST_MORTEM else _answer
-        return ChatResponse(content=compose(_Sources(last.sources)), model=self.name, provider=self.name)
+        return ChatResponse(content=compose(_Sources(last.sources)), model=self.model, provider=self.name)
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = 0.7,
+        max_tokens: int | None = None,
+    ) -> AsyncGenerator[str | ChatResponse, None]:
+        """As ``chat``, paragraph by paragraph."""
+        answer = await self.chat(messages, model=model, temperature=temperature, max_tokens=max_tokens)
+        for paragraph in _PARAGRAPH.split(answer.content):
+            yield paragraph
+        yield answer
 
 
 @frozen

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -38,7 +38,7 @@ class MemoryFileProvider:
             raise FileMissing(key=key)
         return self._files[key][0]
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
+    async def stream(self, key: str) -> AsyncGenerator[bytes, None]:
         whole = await self.download(key)
         for start in range(0, len(whole), PIECE):
             yield whole[start : start + PIECE]

@@ -56,6 +56,12 @@ class MemoryJobQueue:
             self._put(job, delay)
         return job_id
 
+    async def take_back(self, job_id: str) -> None:
+        """Nothing to do: who works here dies with the queue, and what was only delayed comes soon."""
+
+    async def epoch(self) -> str:
+        return f"{id(self):x}"
+
     async def get_status(self, job_id: str) -> JobStatus:
         if job := self._jobs.get(job_id):
             return JobStatus.RUNNING if job.running else JobStatus.QUEUED

@@ -30,13 +30,17 @@ class MemoryOutbox:
         self._picture.write(_OUTBOX)[message.id] = {
             "topic": message.topic,
             "payload": to_json(message.payload, dict[str, object]),
+            "put_at": in_utc(at),
             "sent_at": None,
+            "parked": False,
         }
 
     async def due(self, *, sent_before: datetime, limit: int = 100) -> list[Outgoing]:
         before = in_utc(sent_before)
         rows = self._picture.read(_OUTBOX).items()
-        waiting = [(id, row) for id, row in rows if row["sent_at"] is None or row["sent_at"] < before]
+        waiting = [
+            (id, row) for id, row in rows if not row["parked"] and (row["sent_at"] is None or row["sent_at"] < before)
+        ]
         return [
             Outgoing(id=id, topic=row["topic"], payload=from_json(row["payload"], dict[str, object]))
             for id, row in waiting[:limit]
@@ -48,11 +52,37 @@ class MemoryOutbox:
     async def mark_unsent(self, ids: list[str]) -> None:
         self._mark(ids, None)
 
+    async def mark_all_unsent(self) -> None:
+        self._mark(list(self._picture.read(_OUTBOX)), None)
+
+    async def park(self, id: str) -> None:
+        rows = self._picture.write(_OUTBOX)
+        if id in rows:
+            rows[id] = {**rows[id], "parked": True}
+
+    async def unpark(self, id: str) -> bool:
+        self.used = True
+        rows = self._picture.write(_OUTBOX)
+        if id not in rows:
+            return False
+        rows[id] = {**rows[id], "sent_at": None, "parked": False}
+        return True
+
+    async def parked(self, *, limit: int = 100) -> list[str]:
+        return [id for id, row in self._picture.read(_OUTBOX).items() if row["parked"]][:limit]
+
+    async def drop_parked(self, *, put_before: datetime) -> int:
+        before, rows = in_utc(put_before), self._picture.write(_OUTBOX)
+        old = [id for id, row in rows.items() if row["parked"] and row["put_at"] < before]
+        for id in old:
+            del rows[id]
+        return len(old)
+
     async def drop(self, id: str) -> None:
         self._picture.write(_OUTBOX).pop(id, None)
 
     def _mark(self, ids: list[str], sent_at: datetime | None) -> None:
         rows = self._picture.write(_OUTBOX)
         for id in ids:
-            if id in rows:
+            if id in rows and not rows[id]["parked"]:
                 rows[id] = {**rows[id], "sent_at": sent_at}

@@ -25,6 +25,10 @@ class MemoryDocuments(MemoryRecords[Document]):
     async def by_ids(self, document_ids: Sequence[str]) -> list[Document]:
         return self._values([row for row in self._rows() if row["document_id"] in document_ids])
 
+    async def revisions(self, document_ids: Sequence[str], *, owner_id: str) -> dict[str, str]:
+        found = [d for d in await self.by_ids(document_ids) if d.visible_to(owner_id)]
+        return {document.document_id: document.revision for document in found if document.revision is not None}
+
     async def by_source(self, owner_id: str | None, source: str) -> Document | None:
         rows = self._rows(owner_id=owner_id, source=source)
         return self._codec.from_row(rows[0]) if rows else None

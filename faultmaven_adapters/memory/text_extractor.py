@@ -1,6 +1,8 @@
 """Text out of files that are text: no other kind is opened, and no process is started."""
 
-from attrs import frozen
+from collections.abc import AsyncGenerator, AsyncIterable
+
+from attrs import evolve, frozen
 
 from faultmaven_domain.kernel.extraction import Extracted, UnreadableFile
 
@@ -14,8 +16,9 @@ READS = frozenset({"text", "markdown", "log", "json", "yaml", "csv", "xml"})
 class MemoryTextExtractor:
     """Reads ``READS``, and says so of the rest."""
 
-    async def extract(self, data: bytes, *, filename: str) -> Extracted:
+    async def extract(self, contents: AsyncIterable[bytes], *, filename: str) -> AsyncGenerator[str | Extracted, None]:
         """Raises: UnreadableFile."""
+        data = b"".join([piece async for piece in contents])
         if not data:
             raise UnreadableFile("The file is empty.")
         binary = binary_kind(data)
@@ -23,4 +26,5 @@ class MemoryTextExtractor:
         if extracted is None or extracted.kind not in READS:
             kind = binary[0] if binary else "html"
             raise UnreadableFile(f"Only plain text is read here, and this is {NAMES[kind]}.")
-        return extracted
+        yield extracted.text
+        yield evolve(extracted, text="")

@@ -45,7 +45,7 @@ class MemoryTransactions(Generic[U]):
     _turns: Turns = field(factory=lambda: Turns(patience=PATIENCE))
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[U]:
+    async def begin(self, *, lasting: bool = True) -> AsyncIterator[U]:
         await self._turns.take()
         try:
             picture = Picture(self._tables, writable=True)

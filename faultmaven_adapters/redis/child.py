@@ -47,6 +47,7 @@ class Child:
         """
         read_so_far = _size(book)
         process, pipe = await _spawn(command, book, lock)
+        os.ftruncate(lock, 0)
         os.pwrite(lock, f"{process.pid}\n".encode(), 0)
         expected = asyncio.Event()
         expected.set()  # until it is ready its end is told of by the error
@@ -64,6 +65,10 @@ class Child:
         if is_meant(said):
             raise Stumbled(said.strip().splitlines()[-1])
         raise Unavailable(f"The embedded Redis does not start; {book} says why.")
+
+    async def ended(self) -> None:
+        """Returns when it has, for whatever reason."""
+        await asyncio.shield(self._watch)
 
     async def stop(self) -> None:
         """Let it write what it has and wait until it is gone."""

@@ -7,6 +7,8 @@ server has ended, and a start right after a kill waits for those few millisecond
 outbox sends it again; what is only here (sessions, caches, results) may be lost. A killed server loses nothing it had
 acknowledged. A damaged file never stops the start: a cut tail is dropped, a garbled one repaired, a hopeless file set
 aside.
+
+**What a crash of the server itself takes.** Those few milliseconds: another is started over the same file and socket.
 """
 
 import asyncio
@@ -21,9 +23,9 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from attrs import frozen
+from attrs import define
 
-from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
 
 from .append_only import repair, set_aside
 from .child import STOP, Child, Stumbled
@@ -33,10 +35,14 @@ log = logging.getLogger(__name__)
 #: Bytes of a socket's path that every system takes: Linux has room for 107, macOS for 103.
 LONGEST_SOCKET_PATH = 100
 _PREFIX = "faultmaven-"
+#: How long to wait before a server that ended is followed by another, and before the next try where that one failed.
+BREATH, PAUSE = timedelta(milliseconds=50), timedelta(seconds=2)
 
 
-@frozen
+@define
 class EmbeddedRedis:
+    """``pid`` is that of the server there is now: one that ends by itself is followed by another."""
+
     socket: Path
     pid: int
 
@@ -60,22 +66,57 @@ async def embedded_redis(
     directory = _prepared(directory, bundled=server is None)
     async with _locked(directory, patience) as lock:
         with _place(directory) as socket:
-            child = await _started(program, directory, socket, lock)
+            keeper = _Keeper([program, *_options(directory, socket)], directory, lock)
+            running = EmbeddedRedis(socket=socket, pid=await keeper.start(socket))
+            keeping = asyncio.create_task(keeper.keep(running))
             try:
-                yield EmbeddedRedis(socket=socket, pid=child.process.pid)
+                yield running
             finally:
-                await child.stop()
+                keeping.cancel()
+                await asyncio.wait({keeping})
+                await keeper.stop()
 
 
-async def _started(program: str, directory: Path, socket: Path, lock: int) -> Child:
-    command = [program, *_options(directory, socket)]
-    for mend in (repair, set_aside):
-        try:
-            return await Child.start(command, socket=socket, book=directory / "redis.log", lock=lock)
-        except Stumbled as stumbled:
-            log.warning("the embedded Redis cannot read its append-only file: %s", stumbled.message)
-            await mend(directory, program)
-    return await Child.start(command, socket=socket, book=directory / "redis.log", lock=lock)
+@define
+class _Keeper:
+    """Has a server run, and another follow it where it ends by itself."""
+
+    command: list[str]
+    directory: Path
+    lock: int
+    _child: Child | None = None
+
+    async def start(self, socket: Path) -> int:
+        """The process id. Raises: Unavailable."""
+        for mend in (repair, set_aside):
+            try:
+                return await self._start(socket)
+            except Stumbled as stumbled:
+                log.warning("the embedded Redis cannot read its append-only file: %s", stumbled.message)
+                await mend(self.directory, self.command[0])
+        return await self._start(socket)
+
+    async def keep(self, server: EmbeddedRedis) -> None:
+        """Until it is cancelled."""
+        while self._child is not None:
+            await self._child.ended()
+            await asyncio.sleep(BREATH.total_seconds())
+            try:
+                server.pid = await self.start(server.socket)
+            except (FaultMavenError, OSError) as error:
+                log.error("the embedded Redis does not come back: %s", error)
+                await asyncio.sleep(PAUSE.total_seconds())
+            else:
+                log.warning("the embedded Redis runs again, as process %d", server.pid)
+
+    async def stop(self) -> None:
+        if self._child is not None:
+            await self._child.stop()
+
+    async def _start(self, socket: Path) -> int:
+        book = self.directory / "redis.log"
+        self._child = await Child.start(self.command, socket=socket, book=book, lock=self.lock)
+        return self._child.process.pid
 
 
 def _options(directory: Path, socket: Path) -> list[str]:

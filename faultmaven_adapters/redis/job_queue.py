@@ -1,10 +1,12 @@
 """Jobs on arq: one arq queue per kind of work, JSON payloads, an id queued once at a time."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import SerializationError
+from arq.utils import timestamp_ms
 from attrs import frozen
 
 from faultmaven_domain.kernel.errors import Unavailable
@@ -16,6 +18,9 @@ from .connection import calling, matching
 #: arq keeps no results here (or an ended id could not be queued again); this is all that is left of a job, for a while.
 ENDED_KEY, ENDED_TTL = "fm:job:ended:", timedelta(hours=1)
 ATTEMPTS = 3
+#: A word that is there for as long as Redis keeps what it is given. With the server's own name, which each start
+#: changes, it is the queue's epoch: a server that was only restarted has its file, but missed what workers told it.
+EPOCH_KEY = "fm:jobs:epoch"
 
 
 @frozen
@@ -39,6 +44,25 @@ class ArqJobQueue:
                 if job is not None or await self._redis.exists(job_key_prefix + job_id):
                     return job_id
         raise Unavailable("Redis does not take the job.")
+
+    async def take_back(self, job_id: str) -> None:
+        """Raises: Unavailable."""
+        async with calling(self._redis):
+            async with self._redis.pipeline() as pipe:
+                pipe.delete(in_progress_key_prefix + job_id)
+                for queue in QUEUES:  # only where it is, and only forwards
+                    pipe.zadd(queue, {job_id: timestamp_ms()}, xx=True, lt=True)
+                await pipe.execute()
+
+    async def epoch(self) -> str:
+        """Raises: Unavailable."""
+        async with calling(self._redis):
+            async with self._redis.pipeline() as pipe:
+                pipe.set(EPOCH_KEY, uuid4().hex, nx=True)
+                pipe.get(EPOCH_KEY)
+                pipe.info("server")
+                _, word, server = await pipe.execute()
+        return f"{server.get('run_id')} {word.decode()}"
 
     async def get_status(self, job_id: str) -> JobStatus:
         """Raises: Unavailable."""

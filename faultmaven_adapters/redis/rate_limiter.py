@@ -1,16 +1,19 @@
 """A sliding window per bucket: a sorted set of the moments of the requests it let through, judged in one step."""
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha1
+from typing import Any
 from uuid import uuid4
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
 from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.limits import Allowance
 
 from .connection import Outage, calling
+from .line import Line
 
 # Scores are the moments at which requests leave the window, in microseconds since 1970: whole numbers that a double
 # holds exactly until the year 2255.
@@ -27,25 +30,20 @@ local decisive = used < limit and -1 or used - limit
 local moment = redis.call('ZRANGE', KEYS[1], decisive, decisive, 'WITHSCORES')
 return {allowed, used, moment[2] or false}
 """
+_NAME = sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()  # what Redis calls it
 
 
 @frozen
 class RedisRateLimiter:
     _redis: Redis
-    _take: AsyncScript = field(init=False)
+    _line: Line = field(init=False, default=Factory(lambda self: Line(self._redis), takes_self=True))
     _outage: Outage = field(factory=lambda: Outage("the rate limiter"), init=False)
 
-    @_take.default
-    def _script(self) -> AsyncScript:
-        return self._redis.register_script(_TAKE)
-
     async def take(self, bucket: str, *, limit: int, window: timedelta, now: datetime) -> Allowance:
-        microseconds = [_microseconds(now), window // timedelta(microseconds=1)]
+        microseconds = (_microseconds(now), window // timedelta(microseconds=1))
         try:
             async with calling(self._redis):
-                allowed, used, moment = await self._take(
-                    keys=[f"fm:limit:{bucket}"], args=[*microseconds, limit, uuid4().hex]
-                )
+                allowed, used, moment = await self._take(f"fm:limit:{bucket}", *microseconds, limit, uuid4().hex)
         except FaultMavenError as error:
             self._outage.met(error)
             return Allowance(allowed=True, limit=limit, remaining=max(0, limit - 1), reset_at=now + window)
@@ -56,6 +54,12 @@ class RedisRateLimiter:
             remaining=max(0, limit - used),
             reset_at=now + window if moment is None else _moment(int(float(moment))),
         )
+
+    async def _take(self, *asked: str | int) -> Any:
+        try:
+            return await self._line.call("EVALSHA", _NAME, 1, *asked)
+        except NoScriptError:  # Redis is new, or was restarted; this keeps it there
+            return await self._line.call("EVAL", _TAKE, 1, *asked)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

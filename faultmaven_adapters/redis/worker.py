@@ -53,7 +53,7 @@ def arq_worker(
         for job_type, timeout in timeouts.items()
         if queue_of(job_type) == queue
     ]
-    return Worker(
+    return _Worker(
         functions,
         cron_jobs=list(schedule) or None,
         queue_name=queue,
@@ -71,6 +71,14 @@ def arq_worker(
         job_deserializer=deserialize,
         log_results=False,
     )
+
+
+class _Worker(Worker):
+    """arq's own, but for one thing: it mistakes itself when it is handed a job that it has in hand."""
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Those that were taken back while they ran here wait for another worker, or until they have ended here."""
+        await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in self.tasks])
 
 
 async def work(worker: Worker) -> None:

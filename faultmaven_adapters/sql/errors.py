@@ -1,8 +1,7 @@
 """What a database's errors mean here: one table per engine."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from faultmaven_domain.kernel.errors import (
     AlreadyExists,
@@ -36,21 +35,28 @@ _SQLITE: dict[int, tuple[type[FaultMavenError], str | None]] = {
 _PRIMARY = 0xFF
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise a driver's error as the domain's."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        meaning = None if code is None else _SQLITE.get(code) or _SQLITE.get(code & _PRIMARY)
-        if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such "):
-            raise Misconfigured("The database's schema is not this version's; run `faultmaven migrate`.") from error
-        if meaning is None:
-            raise
+class translated:
+    """Raises a driver's error as the domain's."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, sqlite3.Error):
+            _raise(error)
+        elif isinstance(error, UnicodeEncodeError):
+            raise InvalidInput("The text holds characters that are not valid Unicode.") from error
+        elif isinstance(error, OverflowError):
+            raise InvalidInput("A number is too large.") from error
+
+
+def _raise(error: sqlite3.Error) -> None:
+    code = getattr(error, "sqlite_errorcode", None)
+    meaning = None if code is None else _SQLITE.get(code) or _SQLITE.get(code & _PRIMARY)
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such "):
+        raise Misconfigured("The database's schema is not this version's; run `faultmaven migrate`.") from error
+    if meaning is not None:
         kind, message = meaning
         raise kind(message) from error
-    except UnicodeEncodeError as error:
-        raise InvalidInput("The text holds characters that are not valid Unicode.") from error
-    except OverflowError as error:
-        raise InvalidInput("A number is too large.") from error

@@ -7,9 +7,10 @@ a commit or a start that fails keeps its connection for ever.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 from attrs import define, frozen
 from databases import Database
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("databases").setLevel(logging.WARNING)  # it would tell of each handle of each module
 
 Row = Mapping[str, Any]
+G = TypeVar("G")
 
 
 @define
@@ -94,43 +96,81 @@ class Gateway:
     async def close(self) -> None:
         await self._database.disconnect()
 
-    @asynccontextmanager
-    async def transaction(self, *, readonly: bool = False) -> AsyncIterator[Connection]:
+    def transaction(self, *, readonly: bool = False, lasting: bool = True) -> "Transaction[Connection]":
         """Commits at the end of the block, rolls back when it raises, whatever it raises.
 
+        One that is not ``lasting`` is committed without waiting for the disk.
         Raises: Unavailable; StorageFull; AlreadyExists or Conflict for what a constraint forbids.
         """
-        backend = self._database.explicit()
-        connection = Connection(backend, self._database.url.dialect, readonly)
-        transaction = backend.transaction()
+        return Transaction(self._database, _itself, {"readonly": readonly, "lasting": lasting})
+
+    def view(self, unit: Callable[[Connection], G]) -> "Transaction[G]":
+        """One that only reads, and gives what ``unit`` makes of its connection. Raises: Unavailable."""
+        return Transaction(self._database, unit, _READS)
+
+
+_READS = {"readonly": True, "lasting": True}
+
+
+def _itself(connection: Connection) -> Connection:
+    return connection
+
+
+class Transaction(Generic[G]):
+    """One block's. A class, as every request enters several, and a generator would cost more than a look-up does."""
+
+    __slots__ = ("_backend", "_connection", "_gives", "_handle", "_options", "_transaction")
+
+    _backend: ConnectionBackend
+    _connection: Connection
+    _transaction: TransactionBackend
+
+    def __init__(self, handle: "_Handle", gives: Callable[[Connection], G], options: dict[str, bool]) -> None:
+        self._handle, self._gives, self._options = handle, gives, options
+
+    async def __aenter__(self) -> G:
+        self._backend = self._handle.explicit()
+        self._connection = Connection(self._backend, self._handle.dialect, self._options["readonly"])
+        self._transaction = self._backend.transaction()
         with translated():
-            await backend.acquire()
+            await self._backend.acquire()
+            try:
+                await self._transaction.start(is_root=True, extra_options=self._options)
+            except BaseException:
+                await self._backend.release()
+                raise
+        return self._gives(self._connection)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._connection.end()
         try:
             with translated():
-                await transaction.start(is_root=True, extra_options={"readonly": readonly})
-            try:
-                yield connection
-            except BaseException:
-                connection.end()
-                with translated():
-                    await transaction.rollback()
-                raise
-            connection.end()
-            try:
-                with translated():
-                    await transaction.commit()
-            except asyncio.CancelledError:
-                connection.committed = True  # a cancellation is passed on after the commit, which was not stopped
-                raise
-            connection.committed = True
+                if kind is not None:
+                    await self._transaction.rollback()
+                else:
+                    await self._commit()
         finally:
-            await backend.release()
+            await self._backend.release()
+
+    async def _commit(self) -> None:
+        try:
+            await self._transaction.commit()
+        except asyncio.CancelledError:
+            self._connection.committed = True  # a cancellation is passed on after the commit, which was not stopped
+            raise
+        self._connection.committed = True
 
 
 class _Handle(Database):
     """``databases``' own handle, with our backends, giving connections that belong to no task."""
 
     SUPPORTED_BACKENDS = {"sqlite": f"{__name__}:_SqliteBackend"}  # noqa: RUF012 - the library's way
+
+    @cached_property
+    def dialect(self) -> str:
+        return self.url.dialect
 
     def explicit(self) -> ConnectionBackend:
         backend: DatabaseBackend = self._backend
@@ -179,21 +219,26 @@ class _SqliteConnection(ConnectionBackend):
 
     async def fetch_all(self, query: Any) -> list[Record]:
         plan: Plan = self._plans.of(query.statement)
-        return [_Row(plan.row(raw)) for raw in await self._run(plan, query.values)]
+        return [_Row(plan.row(raw)) for raw in await self._run(plan, query)]
 
     async def fetch_one(self, query: Any) -> Record | None:
         plan: Plan = self._plans.of(query.statement)
-        rows = await self._run(plan, query.values)
+        rows = await self._run(plan, query)
         return _Row(plan.row(rows[0])) if rows else None
 
     async def execute(self, query: Any) -> None:
-        await self._run(self._plans.of(query.statement), query.values)
+        await self._run(self._plans.of(query.statement), query)
 
-    async def _run(self, plan: Plan, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def _run(self, plan: Plan, query: Bound) -> list[tuple[Any, ...]]:
         if self.kept is None:
             raise RuntimeError("There is no transaction.")
         log.debug("%s", plan.sql)
-        return await self.kept.run(plan.sql, plan.arguments(values), begins=self.begins)
+        arguments = plan.arguments(query.values)
+        if query.statement.is_select:
+            rows = self.kept.glance(plan.sql, arguments, begins=self.begins)
+            if rows is not None:
+                return rows
+        return await self.kept.run(plan.sql, arguments, begins=self.begins)
 
 
 class _SqliteTransaction(TransactionBackend):
@@ -213,7 +258,7 @@ class _SqliteTransaction(TransactionBackend):
         await self._file.turns.take()
         writer = self._file.writer()
         try:
-            await writer.begin()
+            await writer.begin(lasting=bool(extra_options.get("lasting", True)))
         except BaseException:
             await self._end(writer.rollback())
             raise

@@ -1,11 +1,11 @@
 """What every module has beside its own tables: its job book and its outbox."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Double, Index, MetaData, Select, Table, bindparam, delete, or_, select, update
+from sqlalchemy import Column, Double, Index, MetaData, Select, Table, bindparam, delete, null, or_, select, update
 
 from faultmaven_domain.kernel.events import Outgoing
 from faultmaven_domain.kernel.jobs import Job, JobState
@@ -17,6 +17,8 @@ from .records import SqlRecords, Stored, upsert
 
 #: How many ids one statement names.
 BATCH = 500
+#: When a parked message was sent: at a time that no question about those sent before one reaches.
+PARKED = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def jobs_of(metadata: MetaData, module: str) -> Stored[Job]:
@@ -93,13 +95,35 @@ class SqlOutbox:
     async def mark_unsent(self, ids: list[str]) -> None:
         await self._mark(ids, None)
 
+    async def mark_all_unsent(self) -> None:
+        statement = update(self._table).where(self._table.c.sent_at < PARKED)
+        await self._connection.execute(statement.values(sent_at=null()))
+
+    async def park(self, id: str) -> None:
+        await self._connection.execute(_update_one(self._table), {"key": id, "sending": PARKED})
+
+    async def unpark(self, id: str) -> bool:
+        self.used = True
+        row = await self._connection.fetch_one(_update_one(self._table), {"key": id, "sending": None})
+        return row is not None
+
+    async def parked(self, *, limit: int = 100) -> list[str]:
+        rows = await self._connection.fetch_all(_parked(self._table), {"parked": PARKED, "limit": limit})
+        return [row["id"] for row in rows]
+
+    async def drop_parked(self, *, put_before: datetime) -> int:
+        values = {"parked": PARKED, "put_before": put_before}
+        return len(await self._connection.fetch_all(_drop_parked(self._table), values))
+
     async def drop(self, id: str) -> None:
         await self._connection.execute(_drop(self._table), {"key": id})
 
     async def _mark(self, ids: Sequence[str], sent_at: datetime | None) -> None:
+        columns = self._table.c
         for start in range(0, len(ids), BATCH):
-            some = self._table.c.id.in_(ids[start : start + BATCH])
-            await self._connection.execute(update(self._table).where(some).values(sent_at=sent_at))
+            some = columns.id.in_(ids[start : start + BATCH])
+            waiting = or_(columns.sent_at.is_(None), columns.sent_at < PARKED)
+            await self._connection.execute(update(self._table).where(some, waiting).values(sent_at=sent_at))
 
 
 @cache
@@ -115,6 +139,24 @@ def _listing(stored: Stored[Job], owned: bool, states: tuple[JobState, ...]) -> 
 def _due(table: Table) -> Select[Any]:
     never_or_long_ago = or_(table.c.sent_at.is_(None), table.c.sent_at < bindparam("sent_before"))
     return select(table).where(never_or_long_ago).order_by(table.c.seq).limit(bindparam("limit"))
+
+
+@cache
+def _update_one(table: Table) -> Any:
+    statement = update(table).where(table.c.id == bindparam("key")).values(sent_at=bindparam("sending"))
+    return statement.returning(table.c.id)
+
+
+@cache
+def _parked(table: Table) -> Select[Any]:
+    is_parked = table.c.sent_at == bindparam("parked")
+    return select(table.c.id).where(is_parked).order_by(table.c.seq).limit(bindparam("limit"))
+
+
+@cache
+def _drop_parked(table: Table) -> Any:
+    is_old = table.c.put_at < bindparam("put_before")
+    return delete(table).where(table.c.sent_at == bindparam("parked"), is_old).returning(table.c.id)
 
 
 @cache

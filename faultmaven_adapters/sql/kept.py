@@ -2,13 +2,18 @@
 
 A file has one writer, whose transactions come in turn, and a few readers that it never holds up (WAL). They are shared
 by every handle of the process on the same file.
+
+Each connection has a thread for what may take long: writes, commits, reads of much. A trip there and back costs ten
+times what a look-up by key does, so a read is first tried where it is asked, on the event loop's own thread, and given
+to the other one when it is not done within :data:`GLANCE`.
 """
 
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -30,10 +35,13 @@ READERS = 16
 BUSY = 10.0
 #: How long those of this process are waited for, in seconds.
 PATIENCE = 30.0
+#: How long a read may hold up the event loop, in seconds, and after how many of SQLite's steps that is looked at.
+GLANCE, STEPS = 0.001, 500
 
 _UNDONE = "The database undid the transaction after an error; try again."
 # FULL: a commit is on the disk before it is acknowledged, so it outlives a power cut too.
-_COMMON = (f"busy_timeout={int(BUSY * 1000)}", "foreign_keys=ON", "temp_store=MEMORY")
+_PATIENT = f"busy_timeout={int(BUSY * 1000)}"
+_COMMON = (_PATIENT, "foreign_keys=ON", "temp_store=MEMORY")
 _WRITER = ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864")
 _READER = ("query_only=ON",)
 
@@ -45,37 +53,47 @@ class KeptConnection:
         self._uri = f"{path.as_uri()}?mode=rw"
         self._pragmas = pragmas
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        # Two counters, each written by one thread: where they are equal the thread is idle, and stays so until asked.
+        self._asked = self._done = 0
+        self._hurried, self._until = False, 0.0
+        self._lasting = True
         self._closed = False
         # A daemon, so that a process that forgot to close can end; SQLite undoes what was not committed.
         Thread(target=self._work, name=f"sqlite {path.name}", daemon=True).start()
 
-    def begin(self) -> "asyncio.Future[None]":
-        """Begin a transaction and lock the file for writing."""
-        return self._call(_begin)
+    async def begin(self, *, lasting: bool) -> None:
+        """Begin a transaction and lock the file for writing; its commit waits for the disk where it is to last."""
+
+        def begin(connection: sqlite3.Connection) -> bool:
+            if self._lasting is not lasting:
+                connection.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}").close()
+                self._lasting = lasting
+            connection.execute("BEGIN IMMEDIATE")
+            return True
+
+        if self._glanced(begin) is None:
+            await self._call(begin)
+
+    def glance(self, sql: str, arguments: Mapping[str, Any], *, begins: bool) -> list[tuple[Any, ...]] | None:
+        """All rows of a statement that only reads, at once; None where that would take long, and :meth:`run` is due."""
+        return self._glanced(lambda connection: _rows(connection, sql, arguments, begins))
 
     def run(self, sql: str, arguments: Mapping[str, Any], *, begins: bool) -> "asyncio.Future[list[tuple[Any, ...]]]":
         """All rows of a statement, which may be the one that begins a transaction."""
-
-        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            if not connection.in_transaction:
-                if not begins:
-                    raise Unavailable(_UNDONE)
-                connection.execute("BEGIN")
-            return connection.execute(sql, arguments).fetchall()
-
-        return self._call(work)
+        return self._call(lambda connection: _rows(connection, sql, arguments, begins))
 
     def commit(self) -> "asyncio.Future[None]":
         return self._call(_commit)
 
-    def rollback(self) -> "asyncio.Future[None]":
+    def rollback(self) -> "asyncio.Future[Any]":
         """Undo the transaction, if there is one."""
         return self._call(_rollback, opens=False)
 
     def release(self) -> None:
         """Undo the transaction, waiting for nothing: whoever calls next stands behind it."""
-        if not self._closed:
-            self._calls.put(_Call(_rollback, False, None))
+        if self._glanced(_rollback) is None and not self._closed:
+            self._put(_Call(_rollback, False, None))
 
     def close(self) -> "asyncio.Future[None]":
         """After what was called before; nothing is done after it."""
@@ -88,26 +106,65 @@ class KeptConnection:
         """Do it on the connection's thread. It is done even if nobody waits for it any more."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if not self._closed:
-            self._calls.put(_Call(work, opens, future))
+            self._put(_Call(work, opens, future))
         elif opens:
             future.set_exception(Unavailable("The database is closed."))
         else:
             future.set_result(None)
         return future
 
+    def _put(self, call: "_Call") -> None:
+        self._asked += 1
+        self._calls.put(call)
+
+    def _glanced(self, work: Callable[[sqlite3.Connection], R]) -> R | None:
+        """Do it on this thread; None where the connection is busy or not open, or has to wait, or was interrupted."""
+        connection = self._connection
+        if connection is None or self._closed or self._asked != self._done:
+            return None
+        if not self._hurried:
+            self._hurried = True
+            connection.execute("PRAGMA busy_timeout=0").close()
+            connection.set_progress_handler(self._late, STEPS)
+        self._until = time.perf_counter() + GLANCE
+        try:
+            return work(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY}:
+                return None
+            raise
+
+    def _late(self) -> bool:
+        return time.perf_counter() > self._until
+
     def _work(self) -> None:
-        connection: sqlite3.Connection | None = None
         while (call := self._calls.get()) is not None:
             try:
-                if connection is None and call.opens:
-                    connection = self._opened()
-                call.done(None if connection is None else call.work(connection))
+                result = self._patiently(call)
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                self._done += 1
                 call.failed(error)
-            del call  # which would hold on to its result until the next
+            else:
+                self._done += 1
+                call.done(result)
+            result = None  # neither holds on to it until the next
+            del call
+
+    def _patiently(self, call: "_Call") -> object:
+        if self._connection is None and call.opens:
+            self._connection = self._opened()
+        if self._connection is None:
+            return None
+        if self._hurried:
+            self._hurried = False
+            self._connection.set_progress_handler(None, 0)
+            self._connection.execute(f"PRAGMA {_PATIENT}").close()
+        return call.work(self._connection)
 
     def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._uri, uri=True, isolation_level=None, cached_statements=256)
+        connection = sqlite3.connect(
+            self._uri, uri=True, isolation_level=None, cached_statements=256, check_same_thread=False
+        )
         try:
             for pragma in (*_COMMON, *self._pragmas):
                 connection.execute(f"PRAGMA {pragma}").close()
@@ -117,8 +174,14 @@ class KeptConnection:
         return connection
 
 
-def _begin(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+def _rows(
+    connection: sqlite3.Connection, sql: str, arguments: Mapping[str, Any], begins: bool
+) -> list[tuple[Any, ...]]:
+    if not connection.in_transaction:
+        if not begins:
+            raise Unavailable(_UNDONE)
+        connection.execute("BEGIN")
+    return connection.execute(sql, arguments).fetchall()
 
 
 def _commit(connection: sqlite3.Connection) -> None:
@@ -131,9 +194,10 @@ def _commit(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _rollback(connection: sqlite3.Connection) -> None:
+def _rollback(connection: sqlite3.Connection) -> bool:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
+    return True
 
 
 @frozen(eq=False)
@@ -187,7 +251,7 @@ class KeptFile:
     async def take_reader(self) -> KeptConnection:
         """Raises: Unavailable when none comes free."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE) if self._free.locked() else nullcontext():
                 await self._free.acquire()
         except TimeoutError as error:
             raise Unavailable("The database is busy; try again.") from error

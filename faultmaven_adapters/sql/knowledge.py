@@ -1,9 +1,23 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import product
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Index, MetaData, Table, bindparam, delete, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    MetaData,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from faultmaven_domain.knowledge import Collection, Document, DocumentStatus
 
@@ -92,6 +106,9 @@ _OUTDATED = (
     .order_by(_columns.seq)
     .limit(bindparam("limit"))
 )
+_REVISIONS = select(_columns.document_id, _columns.revision).where(
+    or_(*_OWNER.values()), _columns.revision.is_not(None)
+)
 _FILE_KEYS = select(_columns.file_key).where(_columns.file_key.is_not(None))
 
 _sizes = union_all(
@@ -115,7 +132,18 @@ _FORGET = (
 
 class SqlDocuments(SqlRecords[Document]):
     async def by_ids(self, document_ids: Sequence[str]) -> list[Document]:
-        return await self._all(DOCUMENTS.all.where(_columns.document_id.in_(document_ids)).order_by(_columns.seq))
+        return [
+            document
+            for size, some in _portions(document_ids)
+            for document in await self._all(_among(DOCUMENTS.all, size), some)
+        ]
+
+    async def revisions(self, document_ids: Sequence[str], *, owner_id: str) -> dict[str, str]:
+        found = {}
+        for size, some in _portions(document_ids):
+            rows = await self._connection.fetch_all(_among(_REVISIONS, size), {**some, "owner_id": owner_id})
+            found.update({row["document_id"]: row["revision"] for row in rows})
+        return found
 
     async def by_source(self, owner_id: str | None, source: str) -> Document | None:
         return await self._one(_BY_SOURCE[owner_id is not None], {"owner_id": owner_id, "source": source})
@@ -191,3 +219,22 @@ def _asked(
 ) -> tuple[tuple[bool, bool, bool], dict[str, Any]]:
     shape = (owner_id is not None, document_type is not None, collection is not None)
     return shape, {"owner_id": owner_id, "document_type": document_type, "collection": collection}
+
+
+#: How many ids a statement takes: what a search shows, and what it looks at.
+_SIZES = (16, 256)
+
+
+@cache
+def _among(statement: Select[Any], size: int) -> Select[Any]:
+    """For so many ids, each a parameter: a list of any length would be another statement, compiled anew, each time."""
+    return statement.where(_columns.document_id.in_([bindparam(f"id_{n}") for n in range(size)]))
+
+
+def _portions(ids: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """All of them, once each, as parameters of such statements: the last id stands in for those that are missing."""
+    wanted = list(dict.fromkeys(ids))
+    size = next((size for size in _SIZES if len(wanted) <= size), _SIZES[-1])
+    for start in range(0, len(wanted), size):
+        some = wanted[start : start + size]
+        yield size, {f"id_{n}": some[min(n, len(some) - 1)] for n in range(size)}

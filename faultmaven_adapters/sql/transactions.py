@@ -1,7 +1,7 @@
 """A module's transactions over its gateway."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
@@ -30,21 +30,19 @@ class SqlTransactions(Generic[U]):
     on_outbox: Callable[[], None]
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[U]:
+    async def begin(self, *, lasting: bool = True) -> AsyncIterator[U]:
         unit: U | None = None
         connection: Connection | None = None
         try:
-            async with self.gateway.transaction() as connection:
+            async with self.gateway.transaction(lasting=lasting) as connection:
                 unit = self.unit(connection)
                 yield unit
         finally:
             if unit and connection and unit.outbox.used and connection.committed:
                 self.on_outbox()
 
-    @asynccontextmanager
-    async def view(self) -> AsyncIterator[U]:
-        async with self.gateway.transaction(readonly=True) as connection:
-            yield self.unit(connection)
+    def view(self) -> AbstractAsyncContextManager[U]:
+        return self.gateway.view(self.unit)
 
     async def ping(self) -> None:
         """Raises: Unavailable; Misconfigured where the tables are not there."""

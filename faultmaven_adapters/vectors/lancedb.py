@@ -2,7 +2,8 @@
 
 Read once and kept in mind: a connection sees other processes' writes only with a ``read_consistency_interval``; each
 write makes a version, whose files stay until :meth:`LanceVectorProvider.tidy` cleans them up; rows not yet in an index
-are found all the same, only slower.
+are found all the same, only slower; a query that reads a table's rows from its files costs ten times what one over rows
+in memory does.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from attrs import field, frozen
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, Unavailable
 from faultmaven_domain.knowledge import IndexMismatch, Passage, PassageHit, Scope
 
+from .held import COLUMNS, ROW_ID, VECTOR, HeldTable, encodable, passages_of
+
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from lancedb import AsyncConnection
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Below this many vectors a scan of all of them is fast enough, and exact.
+#: Below this many vectors all of them are compared, which is fast enough, and exact; and from one search to the next
+#: a table of fewer rows that stood still is held in memory.
 INDEXED_FROM = 20_000
 #: Upkeep is due at this many rows outside the full-text index, or pieces of table.
 MOST_UNINDEXED, MOST_FRAGMENTS = 256, 64
@@ -39,10 +43,6 @@ REFINED = 5
 #: How often a write is tried that others' writes keep coming before.
 ATTEMPTS = 6
 
-_COLUMNS = (
-    *("passage_id", "document_id", "revision", "ordinal", "owner_id", "collection", "document_type", "title"),
-    *("section", "text", "tags"),
-)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: What the vendor says, and what it means; anything else is Unavailable.
 #: What LanceDB says of a table it has not.
@@ -66,6 +66,11 @@ class LanceVectorProvider:
     _tables: dict[str, "AsyncTable"] = field(factory=dict, init=False)
     #: When this process last tidied a collection, on its running clock, and which version came of it.
     _tidied: dict[str, tuple[float, int]] = field(factory=dict, init=False)
+    _tidying: set[str] = field(factory=set, init=False)
+    _held: dict[str, HeldTable] = field(factory=dict, init=False)
+    #: The version that the last search of a collection met, and the collections that are being read into memory.
+    _met: dict[str, int] = field(factory=dict, init=False)
+    _reading: set[str] = field(factory=set, init=False)
 
     async def prepare(self, collection: str, *, model: str, dimension: int) -> None:
         with _meaning():
@@ -83,7 +88,7 @@ class LanceVectorProvider:
         with _meaning():
             table = await self._table(collection)
             schema = await table.schema() if table else None
-            if table is None or schema is None or (vectors is not None and "vector" not in schema.names):
+            if table is None or schema is None or (vectors is not None and VECTOR not in schema.names):
                 raise Unavailable("The index is not prepared.", collection=collection)
             merge = table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
             rows = _rows(passages, vectors, schema)
@@ -92,21 +97,32 @@ class LanceVectorProvider:
     async def search(self, collection: str, vector: Sequence[float], top_k: int, *, scope: Scope) -> list[PassageHit]:
         with _meaning():
             table = await self._table(collection)
-            if table is None or "vector" not in (await table.schema()).names:
+            if table is None:
                 return []
-            nearest = table.query().nearest_to(list(vector)).column("vector").distance_type("cosine")
+            if held := await self._still(collection, table):
+                return await asyncio.to_thread(held.nearest, vector, top_k, scope)
+            if VECTOR not in (await table.schema()).names:
+                return []
+            nearest = table.query().nearest_to(list(vector)).column(VECTOR).distance_type("cosine")
             query = nearest.refine_factor(REFINED).where(_within(scope)).limit(top_k)
-            rows = await query.select([*_COLUMNS, "_distance"]).to_list()
-        return [_hit(row, 1.0 - row["_distance"]) for row in rows]
+            rows = await query.select([*COLUMNS, "_distance"]).to_arrow()
+        return _hits(rows, [1.0 - distance for distance in rows["_distance"].to_pylist()])
 
     async def search_text(self, collection: str, query: str, top_k: int, *, scope: Scope) -> list[PassageHit]:
         with _meaning():
             table = await self._table(collection)
             if table is None:
                 return []
-            matching = table.query().nearest_to_text(_encodable(query), columns="searched")
-            rows = await matching.where(_within(scope)).limit(top_k).select([*_COLUMNS, "_score"]).to_list()
-        return [_hit(row, row["_score"]) for row in rows]
+            held = await self._still(collection, table)
+            matching = table.query().nearest_to_text(encodable(query), columns="searched")
+            best = matching.where(_within(scope)).limit(top_k)
+            if held:
+                found = await best.select(["_score"]).with_row_id().to_arrow()
+                hits = held.scored(found[ROW_ID].to_numpy(), found["_score"].to_numpy())
+                if hits is not None:
+                    return hits
+            rows = await best.select([*COLUMNS, "_score"]).to_arrow()
+        return _hits(rows, rows["_score"].to_pylist())
 
     async def delete(self, collection: str, document_id: str, *, keep_revision: str | None = None) -> None:
         kept = "" if keep_revision is None else f" AND revision <> {_quoted(keep_revision)}"
@@ -122,23 +138,29 @@ class LanceVectorProvider:
             if table is None:
                 return
             await _settled(lambda: table.delete("true"))
-            if "vector" in (await table.schema()).names:
+            if VECTOR in (await table.schema()).names:
                 await _settled(lambda: table.drop_columns(["vector"]))
 
     async def tidy(self, collection: str) -> None:
-        """Two that tidy at once may be in each other's way; then the next call does what is left."""
-        with _meaning():
-            table = await self._table(collection)
-            if table is None:
-                return
-            due = await self._due(collection, table)
+        """Two processes that tidy at once may be in each other's way; then the next call does what is left."""
+        if collection in self._tidying:
+            return
+        self._tidying.add(collection)
         try:
-            if due:
-                await table.optimize(cleanup_older_than=self.versions_kept)
-                self._tidied[collection] = (time.monotonic(), await table.version())
-            await self._index_vectors(table)
-        except (RuntimeError, OSError, ValueError) as error:
-            log.info("upkeep of %s is put off: %s", collection, error)
+            with _meaning():
+                table = await self._table(collection)
+                if table is None:
+                    return
+                due = await self._due(collection, table)
+            try:
+                if due:
+                    await table.optimize(cleanup_older_than=self.versions_kept)
+                    self._tidied[collection] = (time.monotonic(), await table.version())
+                await self._index_vectors(table)
+            except (RuntimeError, OSError, ValueError) as error:
+                log.info("upkeep of %s is put off: %s", collection, error)
+        finally:
+            self._tidying.discard(collection)
 
     async def ping(self) -> None:
         """Raises: Unavailable."""
@@ -147,6 +169,7 @@ class LanceVectorProvider:
 
     async def close(self) -> None:
         self._tables.clear()
+        self._held.clear()
         while self._connections:
             self._connections.pop().close()  # type: ignore[no-untyped-call]
 
@@ -173,6 +196,31 @@ class LanceVectorProvider:
                     raise
                 return None  # listed as soon as its folder is there: another process is making it this moment
         return self._tables[collection]
+
+    async def _still(self, collection: str, table: "AsyncTable") -> HeldTable | None:
+        """The table in memory, where it is small and nothing was written to it since the search before this one.
+
+        While documents are being indexed, each search would read it anew, for more than its files cost it.
+        """
+        version = await table.version()
+        held = self._held.get(collection)
+        if held is not None and held.version == version:
+            return held
+        stood, self._met[collection] = self._met.get(collection) == version, version
+        if not stood or collection in self._reading:
+            return None
+        self._reading.add(collection)
+        try:
+            self._held.pop(collection, None)
+            if await table.count_rows() >= self.indexed_from:
+                return None
+            columns = [*COLUMNS, *(name for name in (await table.schema()).names if name == VECTOR)]
+            rows = await table.query().select(columns).with_row_id().to_arrow()
+            # What was written since the version was asked for is in it too: then the next search meets another version.
+            held = self._held[collection] = await asyncio.to_thread(HeldTable.of, version, rows)
+        finally:
+            self._reading.discard(collection)
+        return held
 
     async def _made(self, collection: str) -> "AsyncTable":
         """The table, made where it is not there; two processes that start together may meet in the middle of that."""
@@ -256,7 +304,7 @@ async def _fit(table: "AsyncTable", model: str, dimension: int) -> None:
 async def _model_of(table: "AsyncTable") -> tuple[str, int] | None:
     """Name and dimension of the model whose vectors the table is made for."""
     schema = await table.schema()
-    if "vector" not in schema.names:
+    if VECTOR not in schema.names:
         return None
     column = schema.field("vector")
     return (column.metadata or {}).get(b"model", b"").decode(), column.type.list_size
@@ -280,7 +328,7 @@ def _schema() -> "pa.Schema":
     import pyarrow as pa
 
     kinds: dict[str, Any] = {"ordinal": pa.int32(), "tags": pa.list_(pa.string())}
-    return pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in (*_COLUMNS, "searched")])
+    return pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in (*COLUMNS, "searched")])
 
 
 def _vector_field(model: str, dimension: int) -> "pa.Field":
@@ -292,16 +340,16 @@ def _vector_field(model: str, dimension: int) -> "pa.Field":
 def _rows(passages: Sequence[Passage], vectors: Sequence[Sequence[float]] | None, schema: "pa.Schema") -> "pa.Table":
     import pyarrow as pa
 
-    columns: dict[str, list[Any]] = {name: [getattr(passage, name) for passage in passages] for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {name: [getattr(passage, name) for passage in passages] for name in COLUMNS}
     columns["searched"] = [passage.searched_text for passage in passages]
     if "vector" in schema.names:
         columns["vector"] = [None] * len(passages) if vectors is None else list(vectors)
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _hit(row: dict[str, Any], score: float) -> PassageHit:
-    values = {name: row[name] for name in _COLUMNS}
-    return PassageHit(passage=Passage(**{**values, "tags": tuple(row["tags"])}), score=score)
+def _hits(rows: "pa.Table", scores: list[float]) -> list[PassageHit]:
+    found = zip(passages_of(rows), scores, strict=True)
+    return [PassageHit(passage=passage, score=score) for passage, score in found]
 
 
 def _within(scope: Scope) -> str:
@@ -318,9 +366,4 @@ def _within(scope: Scope) -> str:
 
 def _quoted(text: str) -> str:
     """A string literal of SQL: the quote is doubled, and nothing else has a meaning in it."""
-    return "'" + _encodable(text).replace("'", "''") + "'"
-
-
-def _encodable(text: str) -> str:
-    """Without the halves of characters that JSON can carry and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode()
+    return "'" + encodable(text).replace("'", "''") + "'"

@@ -78,8 +78,12 @@ class TokenFamily:
 
 
 def folded(name: str) -> str:
-    """A name or an address as accounts are found by it, however its letters were typed."""
-    return unicodedata.normalize("NFC", name).strip().lower()
+    """A name or an address as accounts are found by it, however its letters were typed.
+
+    Capitals, accents put together or not, letters of full width and ligatures make no second account: Unicode's
+    NFKC around lower case (UAX #15). The German ß is a letter of its own.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).strip().lower())
 
 
 def checked_email(email: str) -> str:

@@ -98,8 +98,8 @@ class CaseFindings:
 def checked_filename(filename: str) -> str:
     """The name alone, without any path. Raises: InvalidInput; UnsupportedFile for an extension that is not taken."""
     name = "".join(c for c in filename.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable()).strip()
-    if not name or name in {".", ".."} or len(name.encode()) > 255:
-        raise InvalidInput("The file needs a name of 1 to 255 bytes.", field="file")
+    if not name.strip(". ") or len(name.encode()) > 255:
+        raise InvalidInput("The file needs a name of 1 to 255 bytes that is not only dots.", field="file")
     extension = PurePosixPath(name).suffix.lower()
     if extension and extension not in ALLOWED_EXTENSIONS:
         raise UnsupportedFile(

@@ -1,5 +1,6 @@
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 
 from attrs import evolve, frozen
@@ -7,14 +8,14 @@ from attrs import evolve, frozen
 from ..case import CaseDeleted
 from ..kernel.clock import Clock
 from ..kernel.errors import InvalidInput
-from ..kernel.extraction import Offload, TextExtractor, UnreadableFile
-from ..kernel.files import FileMissing, FileProvider, StoredFile
+from ..kernel.extraction import Extracted, Offload, TextExtractor, UnreadableFile
+from ..kernel.files import Contents, FileMissing, FileProvider, StoredFile
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
 from ..kernel.jobs import JobState
 from ..kernel.paging import Page, check_paging
 from ..kernel.principal import Principal
-from .analysis import LogReport, analyse_log, looks_like_log, suspects, timeline
+from .analysis import LogReport, analyse_log, lines_of, looks_like_log, suspects, timeline
 from .errors import EvidenceNotFound
 from .events import ExtractionRequested, FilesDropped
 from .models import (
@@ -28,6 +29,7 @@ from .models import (
     type_of,
 )
 from .ports import Cases, EvidenceTransactions, EvidenceUnitOfWork
+from .reading import TextSeen
 from .search import names_in, search_lines
 
 #: Where this room's files lie in the store.
@@ -35,8 +37,9 @@ PREFIX = "evidence/"
 ORPHANED_AFTER = timedelta(hours=24)
 
 
-def analyse_text(text: str) -> LogReport:
-    return analyse_log(text.split("\n"))
+def analysed(pieces: Iterable[bytes]) -> Iterator[LogReport]:
+    """The one report of a log's text."""
+    yield analyse_log(lines_of(pieces))
 
 
 @frozen
@@ -101,9 +104,7 @@ class EvidenceService:
         if evidence is None or evidence.status is EvidenceStatus.READY:
             return
         try:
-            read = await self.extractor.extract(
-                await self.files.download(evidence.file_key), filename=evidence.filename
-            )
+            read, seen = await self._read(evidence)
         except UnreadableFile as error:
             async with self.transactions.begin() as unit:
                 unread = evolve(evidence, status=EvidenceStatus.UNREADABLE, notes=(error.message,))
@@ -111,15 +112,14 @@ class EvidenceService:
             raise UnreadableFile(f"{evidence.filename}: {error.message}") from error
         await self._desk().progress(request.job_id, 0.4)
         report = None
-        if read.kind == "log" or looks_like_log(read.text[:100_000]):
-            report = await self.offload.run(analyse_text, read.text)
+        if read.kind == "log" or looks_like_log(seen.head):
+            report = await self._analysed(evidence)
             await self._desk().progress(request.job_id, 0.8)
-        await self.files.upload(evidence.text_key, read.text.encode(), "text/plain; charset=utf-8")
         ready = evolve(
             evidence,
             status=EvidenceStatus.READY,
             kind="log" if report else read.kind,
-            line_count=read.text.count("\n") + (not read.text.endswith("\n")),
+            line_count=seen.lines,
             notes=read.notes,
         )
         async with self.transactions.begin() as unit:
@@ -220,15 +220,29 @@ class EvidenceService:
     async def _passages(self, item: Evidence, query: str, limit: int) -> tuple[Finding, ...]:
         if not query:
             return ()
+        text = Contents(self.files, item.text_key)
         try:
-            text = (await self.files.download(item.text_key)).decode()
+            async with aclosing(self.offload.pipe(search_lines, text, query, limit)) as found:
+                windows = [window async for window in found]
+            if not windows and item.kind != "log":
+                head = (await _head_of(text)).split("\n")[:12]
+                return (_passage(item, 1, len(head), "\n".join(head)[:1_200], 0.0),)
         except FileMissing:
             return ()  # deleted since it was listed
-        windows = await self.offload.run(search_lines, text, query, limit)
-        if not windows and item.kind != "log":
-            head = text.split("\n")[:12]
-            return (_passage(item, 1, len(head), "\n".join(head)[:1_200], 0.0),)
         return tuple(_passage(item, w.first, w.last, w.text, w.score / (w.score + 10)) for w in windows)
+
+    async def _read(self, evidence: Evidence) -> tuple[Extracted, TextSeen]:
+        """Put the file's text beside it, piece by piece. Raises: UnreadableFile; FileMissing; StorageFull."""
+        seen = TextSeen()
+        parts = self.extractor.extract(Contents(self.files, evidence.file_key), filename=evidence.filename)
+        async with aclosing(parts), aclosing(seen.encoded(parts)) as pieces:
+            await self.files.upload(evidence.text_key, pieces, "text/plain; charset=utf-8")
+        return seen.extracted(), seen
+
+    async def _analysed(self, evidence: Evidence) -> LogReport | None:
+        text = Contents(self.files, evidence.text_key)
+        async with aclosing(self.offload.pipe(analysed, text)) as reports:
+            return await anext(reports, None)
 
     async def _save_if_there(self, unit: EvidenceUnitOfWork, evidence: Evidence) -> bool:
         """False where it was deleted while it was read."""
@@ -254,6 +268,12 @@ class EvidenceService:
 
     def _desk(self) -> JobDesk:
         return JobDesk(self.transactions, self.clock)
+
+
+async def _head_of(text: Contents) -> str:
+    """Its first piece."""
+    async with aclosing(aiter(text)) as pieces:
+        return (await anext(pieces, b"")).decode(errors="ignore")
 
 
 async def _as_it_stands(unit: EvidenceUnitOfWork, evidence: Evidence) -> Evidence:

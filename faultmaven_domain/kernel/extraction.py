@@ -1,9 +1,9 @@
 """Reading text out of files, and running what is heavy away from the event loop."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from typing import Protocol, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .errors import FaultMavenError
 
@@ -18,7 +18,7 @@ class UnreadableFile(FaultMavenError):
 
 @frozen(kw_only=True)
 class Extracted:
-    """A file's text: ``\\n`` line ends, no NUL, valid unicode.
+    """A file's text: ``\\n`` line ends, no NUL, valid unicode; empty where it went ahead in pieces.
 
     ``kind`` is text, markdown, log, json, yaml, csv, xml, html, pdf, docx or image; ``media_type`` what the bytes
     are, whatever the name says; ``notes`` say in sentences what was not read and why.
@@ -32,8 +32,13 @@ class Extracted:
 
 
 class TextExtractor(Protocol):
-    async def extract(self, data: bytes, *, filename: str) -> Extracted:
-        """Raises: UnreadableFile, saying why in a sentence for the person who sent it."""
+    def extract(self, contents: AsyncIterable[bytes], *, filename: str) -> AsyncGenerator[str | Extracted, None]:
+        """The text in pieces of some MB at most, then all else. Files that are text already are never held whole.
+
+        ``contents`` begin anew whenever they are iterated: a file may be read twice.
+        Raises: UnreadableFile, saying why in a sentence for the person who sent it, also behind pieces of text;
+        Unavailable for what is no fault of the file.
+        """
         ...
 
 
@@ -43,3 +48,29 @@ class Offload(Protocol):
     async def run(self, function: Callable[..., T], /, *args: object) -> T:
         """The function's result or its exception. Raises: Unavailable when where it ran died or took too long."""
         ...
+
+    def pipe(
+        self, function: Callable[..., Iterator[T]], pieces: AsyncIterable[bytes], /, *args: object
+    ) -> AsyncGenerator[T, None]:
+        """What a generator function yields, given an iterator of the pieces and the arguments.
+
+        A piece is fetched when the function asks for it, and what it yields is waited for: nothing piles up. Empty
+        pieces are left out. Raises: what the function or the pieces raise; Unavailable as ``run``.
+        """
+        ...
+
+
+async def gathered(parts: AsyncIterable[str | Extracted], *, most: int | None = None) -> Extracted:
+    """What an extractor gave, in one; of its text at most the first ``most`` characters are held."""
+    texts: list[str] = []
+    held = 0
+    found: Extracted | None = None
+    async for part in parts:
+        if isinstance(part, Extracted):
+            found = part
+        elif most is None or held < most:
+            texts.append(part if most is None else part[: most - held])
+            held += len(texts[-1])
+    if found is None:
+        raise UnreadableFile
+    return evolve(found, text="".join(texts))

@@ -1,10 +1,11 @@
 """Bytes by key. The shells put an upload here first and hand the use-case what was stored."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from .errors import NotFound
 
@@ -38,7 +39,7 @@ class FileProvider(Protocol):
         """Raises: FileMissing."""
         ...
 
-    def stream(self, key: str) -> AsyncIterator[bytes]:
+    def stream(self, key: str) -> AsyncGenerator[bytes, None]:
         """The bytes in pieces of at most 1 MiB. Raises: FileMissing, before the first piece."""
         ...
 
@@ -53,3 +54,33 @@ class FileProvider(Protocol):
     async def keys(self, prefix: str, *, older_than: datetime) -> list[str]:
         """Keys under a prefix last written before a time, for finding orphans."""
         ...
+
+
+@frozen
+class Contents:
+    """A stored file's bytes, from the beginning whenever they are iterated. Raises: FileMissing, when they are."""
+
+    files: FileProvider
+    key: str
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        return self.files.stream(self.key)
+
+
+@define
+class Measured:
+    """Bytes on their way into the store, counted and hashed while they pass, once."""
+
+    pieces: AsyncIterable[bytes]
+    size: int = 0
+    _digest: Any = field(factory=hashlib.sha256)
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        async for piece in self.pieces:
+            self._digest.update(piece)
+            self.size += len(piece)
+            yield piece
+
+    def stored(self, key: str) -> StoredFile:
+        """What passed, as it lies in the store."""
+        return StoredFile(key=key, size=self.size, sha256=self._digest.hexdigest())

@@ -1,5 +1,8 @@
 """Where a use-case asks for work that is done later, and tells how far it is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from attrs import asdict, frozen
@@ -25,6 +28,31 @@ class WorkCancelled(FaultMavenError):
     code = "CANCELLED"
 
 
+class ClaimLost(Exception):
+    """Another worker has the job by now, or it has ended: whoever hears this stops, and says nothing about it."""
+
+
+#: Under which job and attempt the present task works, if it is a worker's: what it tells of itself is taken down only
+#: while that attempt still has the job.
+_claim: ContextVar[tuple[str, int] | None] = ContextVar("claim", default=None)
+
+
+@contextmanager
+def working(job: Job) -> Iterator[None]:
+    """Whatever the block calls works on this attempt of the job."""
+    token = _claim.set((job.job_id, job.attempts))
+    try:
+        yield
+    finally:
+        _claim.reset(token)
+
+
+def is_ours(job: Job) -> bool:
+    """Whether the present task still has the job; anyone who is no worker of it counts as entitled."""
+    claim = _claim.get()
+    return claim is None or claim[0] != job.job_id or job.held_by(claim[1])
+
+
 @frozen
 class JobDesk:
     """One module's job book."""
@@ -47,12 +75,22 @@ class JobDesk:
         await unit.outbox.put(Outgoing(id=message.job_id, topic=message.topic, payload=asdict(message)), at=now)
         return job
 
+    async def let_go(self, unit: UnitOfWork, job_id: str) -> None:
+        """What the job was about is gone: if it failed, its message and all that holds is not kept for a retry."""
+        job = await unit.jobs.get(job_id)
+        if job is not None and job.state is JobState.FAILED:
+            await unit.outbox.drop(job_id)
+
     async def progress(self, job_id: str, share: float) -> None:
-        """A job's share done, 0.0 to 1.0; a sign of life too. Raises: JobNotFound; WorkCancelled."""
+        """A job's share done, 0.0 to 1.0; a sign of life too, unless another worker took the job over.
+
+        Raises: JobNotFound; WorkCancelled.
+        """
         async with self.transactions.begin() as unit:
             job = await unit.jobs.get(job_id)
             if job is None:
                 raise JobNotFound(job_id=job_id)
-            job = await unit.jobs.save(job.beaten(at=self.clock.now(), progress=share))
+            if is_ours(job):
+                job = await unit.jobs.save(job.beaten(at=self.clock.now(), progress=share))
         if job.state is JobState.CANCELLED:
             raise WorkCancelled

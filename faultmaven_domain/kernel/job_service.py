@@ -1,17 +1,18 @@
-"""The jobs of every room: read them, call one off, send what waits in the outboxes."""
+"""The jobs of every room: read them, call one off, have a failed one tried again."""
 
 from datetime import timedelta
 
 from attrs import frozen
 
 from .clock import Clock
-from .errors import InvalidInput
-from .jobs import LEASE, Job, JobNotFound, JobQueue, JobState
+from .errors import Conflict, InvalidInput
+from .job_desk import ClaimLost, is_ours
+from .jobs import Job, JobNotFound, JobState
 from .principal import Principal
 from .unit_of_work import Transactions, UnitOfWork
 
-#: A message whose job has neither ended nor shown life for this long is sent again: the queue may have lost it.
-RESEND_AFTER = 3 * LEASE
+#: How long the message of a failed job is kept for a retry, from when it was asked for.
+PARKED_FOR = timedelta(days=30)
 
 #: The words of the contract and the states they stand for.
 WORDS: dict[str, tuple[JobState, ...]] = {
@@ -28,7 +29,6 @@ class JobBooks(dict[str, Transactions[UnitOfWork]]):
 @frozen
 class JobService:
     books: JobBooks
-    queue: JobQueue
     clock: Clock
 
     async def list(self, *, principal: Principal, status: str | None = None, limit: int = 50) -> tuple[Job, ...]:
@@ -50,69 +50,83 @@ class JobService:
 
     async def get(self, *, principal: Principal, job_id: str) -> Job:
         """Raises: JobNotFound, also for another user's unless the caller is an admin."""
-        job, _ = await self._find(job_id)
-        if job.owner_id != principal.user_id and not principal.is_admin:
-            raise JobNotFound(job_id=job_id)
+        job, _ = await self._find(principal, job_id)
         return job
 
     async def cancel(self, *, principal: Principal, job_id: str) -> Job:
         """Call a job off; what it had done by then stays. Raises: JobNotFound; Conflict when it has ended."""
-        await self.get(principal=principal, job_id=job_id)
-        _, transactions = await self._find(job_id)
+        _, transactions = await self._find(principal, job_id)
         async with transactions.begin() as unit:
-            job = await unit.jobs.get(job_id)
-            if job is None:
-                raise JobNotFound(job_id=job_id)
+            job = await _there(unit, job_id)
+            already = job.ended
             job = await unit.jobs.save(job.cancelled(at=self.clock.now()))
-            await unit.outbox.drop(job_id)
+            if not already:
+                await unit.outbox.drop(job_id)
         return job
 
-    async def beat(self, *, job_id: str) -> Job:
-        """A worker's sign of life. Raises: JobNotFound."""
-        _, transactions = await self._find(job_id)
+    async def retry(self, *, principal: Principal, job_id: str) -> Job:
+        """Have a failed job done again from the beginning, soon.
+
+        Raises: JobNotFound; Conflict when it has not failed, or did so too long ago for its message to be kept.
+        """
+        _, transactions = await self._find(principal, job_id)
         async with transactions.begin() as unit:
-            job = await unit.jobs.get(job_id)
-            if job is None:
-                raise JobNotFound(job_id=job_id)
-            return await unit.jobs.save(job.beaten(at=self.clock.now()))
+            job = (await _there(unit, job_id)).retried()
+            if not await unit.outbox.unpark(job_id):
+                raise Conflict("The job's message is not kept any more; ask for the work anew.", job_id=job_id)
+            return await unit.jobs.save(job)
 
-    async def relay(self) -> int:
-        """Send what the outboxes hold and no worker has; gives how many were sent. Raises: Unavailable."""
-        sent = 0
+    async def retry_failed(self, *, principal: Principal) -> tuple[Job, ...]:
+        """Have every failed job whose message is kept done again. Raises: Forbidden for anyone but an admin."""
+        principal.require_admin()
+        retried: list[Job] = []
         for transactions in self.books.values():
-            sent += await self._relay(transactions)
-        return sent
+            ids = ["any"]
+            while ids:
+                async with transactions.begin() as unit:
+                    ids = await unit.outbox.parked()
+                    for job_id in ids:
+                        job = await unit.jobs.get(job_id)
+                        if job is None:
+                            await unit.outbox.drop(job_id)
+                            continue
+                        await unit.outbox.unpark(job_id)
+                        retried.append(await unit.jobs.save(job.retried()))
+        return tuple(retried)
 
-    async def release(self) -> int:
-        """Take every running job from its worker: for the one who knows that no worker lives. Gives how many."""
-        released = 0
+    async def forget_parked(self, *, older_than: timedelta = PARKED_FOR) -> int:
+        """Let go of failed jobs' messages that were asked for longer ago; gives how many. The jobs stay listed."""
+        forgotten = 0
         for transactions in self.books.values():
             async with transactions.begin() as unit:
-                running = await unit.jobs.of_owner(None, states=(JobState.RUNNING,), limit=10_000)
-                for job in running:
-                    await unit.jobs.save(job.put_back(error="Its worker died while it ran."))
-                waiting = await unit.outbox.due(sent_before=self.clock.now() + timedelta(days=1), limit=100_000)
-                await unit.outbox.mark_unsent([message.id for message in waiting])
-            released += len(running)
-        return released
+                forgotten += await unit.outbox.drop_parked(put_before=self.clock.now() - older_than)
+        return forgotten
 
-    async def _relay(self, transactions: Transactions[UnitOfWork]) -> int:
-        now = self.clock.now()
-        async with transactions.view() as unit:
-            due = await unit.outbox.due(sent_before=now - RESEND_AFTER)
-            jobs = [await unit.jobs.get(message.id) for message in due]
-        waiting = [message for message, job in zip(due, jobs, strict=True) if job is None or not job.held(at=now)]
-        for message in waiting:
-            await self.queue.enqueue(message.topic, message.payload, job_id=message.id)
-        if due:
-            async with transactions.begin() as unit:
-                await unit.outbox.mark_sent([message.id for message in due], at=now)
-        return len(waiting)
+    async def beat(self, *, job_id: str) -> Job:
+        """A worker's sign of life. Raises: JobNotFound; ClaimLost when another has the job, or it has ended."""
+        _, transactions = await self._find(None, job_id)
+        async with transactions.begin() as unit:
+            job = await _there(unit, job_id)
+            if is_ours(job):
+                return await unit.jobs.save(job.beaten(at=self.clock.now()))
+        if job.state is JobState.CANCELLED:
+            return job
+        raise ClaimLost
 
-    async def _find(self, job_id: str) -> tuple[Job, Transactions[UnitOfWork]]:
+    async def _find(self, principal: Principal | None, job_id: str) -> tuple[Job, Transactions[UnitOfWork]]:
+        """The job, where the principal may see it (None: a worker), and the book it is in."""
         for transactions in self.books.values():
             async with transactions.view() as unit:
                 job = await unit.jobs.get(job_id)
-            if job is not None:
+            if job is None:
+                continue
+            if principal is None or principal.is_admin or job.owner_id == principal.user_id:
                 return job, transactions
         raise JobNotFound(job_id=job_id)
+
+
+async def _there(unit: UnitOfWork, job_id: str) -> Job:
+    job = await unit.jobs.get(job_id)
+    if job is None:
+        raise JobNotFound(job_id=job_id)
+    return job

@@ -27,7 +27,9 @@ class JobState(StrEnum):
 ENDED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 #: A running job whose worker was silent for this long may be taken over.
 LEASE = timedelta(seconds=10)
-#: How often a job is begun before it is parked as failed.
+#: How often a worker shows that it lives.
+BEAT = LEASE / 4
+#: How often a job is begun before it is parked as failed; a retry by hand gives it as many again.
 MAX_ATTEMPTS = 3
 
 
@@ -52,16 +54,23 @@ class Job:
         return self.state in ENDED
 
     def held(self, *, at: datetime) -> bool:
-        """Whether a live worker has it."""
-        return self.state is JobState.RUNNING and self.heartbeat_at is not None and at - self.heartbeat_at < LEASE
+        """Whether a live worker has it, as far as the time of day can tell.
+
+        A sign of life from the future is another host's clock, or one that was set back; it holds for a lease at most.
+        """
+        if self.state is not JobState.RUNNING or self.heartbeat_at is None:
+            return False
+        return abs(at - self.heartbeat_at) < LEASE
 
     def lease_left(self, *, at: datetime) -> timedelta:
         """How long until another worker may take it over."""
-        return (
-            max(timedelta(0), LEASE - (at - self.heartbeat_at))
-            if self.held(at=at) and self.heartbeat_at
-            else timedelta(0)
-        )
+        if not self.held(at=at) or self.heartbeat_at is None:
+            return timedelta(0)
+        return min(LEASE, LEASE - (at - self.heartbeat_at))
+
+    def held_by(self, attempt: int) -> bool:
+        """Whether the worker that made this attempt still has it, and nobody took it over or ended it since."""
+        return self.state is JobState.RUNNING and self.attempts == attempt
 
     def begun(self, *, at: datetime) -> "Job":
         """Raises: Conflict when it has ended or is held."""
@@ -94,6 +103,14 @@ class Job:
             return evolve(self, state=JobState.COMPLETED, progress=1.0, finished_at=at, error=None)
         return evolve(self, state=JobState.FAILED, finished_at=at, error=error)
 
+    def retried(self) -> "Job":
+        """To be done again from the beginning, with all its attempts before it. Raises: Conflict unless it failed."""
+        if self.state is not JobState.FAILED:
+            raise Conflict(f"Only a failed job can be retried; this one is {self.state.value}.", job_id=self.job_id)
+        return evolve(
+            self, state=JobState.QUEUED, attempts=0, progress=0.0, heartbeat_at=None, error=None, finished_at=None
+        )
+
     def cancelled(self, *, at: datetime) -> "Job":
         """Raises: Conflict when it has already ended another way."""
         if self.ended and self.state is not JobState.CANCELLED:
@@ -117,12 +134,24 @@ class JobStatus(StrEnum):
 
 
 class JobQueue(Protocol):
-    """Delivers at least once; the same id is queued once at a time. Payloads are JSON objects."""
+    """Delivers at least once; the same id is queued once at a time. Payloads are JSON objects.
+
+    Whoever takes a job out holds it there until it is done. The job's row knows better: what it says is free is taken
+    back from a worker that died with it.
+    """
 
     async def enqueue(
         self, job_type: str, payload: dict[str, object], *, job_id: str, delay: timedelta = timedelta(0)
     ) -> str:
         """Gives the job id back, also where it is queued already. Raises: Unavailable."""
+        ...
+
+    async def take_back(self, job_id: str) -> None:
+        """Whoever held the job is gone: it waits for a worker again, and for no delay. Raises: Unavailable."""
+        ...
+
+    async def epoch(self) -> str:
+        """Another word once the queue may have lost something: emptied, or started anew. Raises: Unavailable."""
         ...
 
     async def get_status(self, job_id: str) -> JobStatus: ...

@@ -3,8 +3,8 @@
 from attrs import evolve, frozen
 
 from ..kernel.errors import FaultMavenError
-from ..kernel.extraction import Offload, TextExtractor, UnreadableFile
-from ..kernel.files import FileProvider
+from ..kernel.extraction import Offload, TextExtractor, UnreadableFile, gathered
+from ..kernel.files import Contents, FileProvider
 from ..kernel.job_desk import JobDesk, WorkCancelled
 from .chunking import Chunk, front_matter, is_markdown, split, title_of
 from .events import EmbeddingRequested
@@ -72,12 +72,13 @@ class Indexing:
         if document.file_key is None:
             raise UnreadableFile("The document has neither a text nor a file.")
         name = document.filename or ""
-        extracted = await self.extractor.extract(await self.files.download(document.file_key), filename=name)
+        parts = self.extractor.extract(Contents(self.files, document.file_key), filename=name)
+        extracted = await gathered(parts, most=LONGEST_CONTENT + 1)
         text, notes = storable(extracted.text[:LONGEST_CONTENT]), extracted.notes
         if not text.strip():
             raise UnreadableFile("There is no text in the file.")
         if len(extracted.text) > LONGEST_CONTENT:
-            notes = (*notes, f"Only the first {LONGEST_CONTENT} of {len(extracted.text)} characters were read.")
+            notes = (*notes, f"Only the first {LONGEST_CONTENT} characters were read.")
         await self.desk.progress(request.job_id, 0.1)
         if not request.metadata.get("title_given"):
             document = evolve(document, title=title_of(text, filename=name) or document.title)

@@ -9,6 +9,10 @@ from .models import Collection, Document, Passage, PassageHit, Scope
 class DocumentRepository(DataProvider[Document], Protocol):
     async def by_ids(self, document_ids: Sequence[str]) -> list[Document]: ...
 
+    async def revisions(self, document_ids: Sequence[str], *, owner_id: str) -> dict[str, str]:
+        """The revision of each of them that has one and is global or the owner's."""
+        ...
+
     async def by_source(self, owner_id: str | None, source: str) -> Document | None: ...
 
     async def of_owner(

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import sha256
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, define, evolve, frozen
 
 from ..kernel.cache import Cache
 from ..kernel.errors import Unavailable
@@ -32,6 +33,20 @@ NO_MODEL = "No embedding model is installed, so this was searched by full text a
 MODEL_AWAY = "The embedding model does not answer, so this was searched by full text alone."
 
 
+@define
+class _Question:
+    """What is asked, and the way it turns out that it can be searched."""
+
+    query: str
+    mode: SearchMode
+    scope: Scope
+    vector: list[float] | None = None
+    notes: tuple[str, ...] = ()
+
+    def by_words_alone(self, why: str) -> None:
+        self.mode, self.notes = SearchMode.KEYWORD, (why,)
+
+
 @frozen
 class Searching:
     transactions: KnowledgeTransactions
@@ -42,16 +57,16 @@ class Searching:
 
     async def run(self, query: str, mode: SearchMode, scope: Scope, limit: int) -> SearchResult:
         """Raises: Unavailable."""
-        generation = await self.cache.get(_GENERATION) or b""
-        parts = [generation.decode(), query, mode, asdict(scope), limit, self.embeddings.name]
+        parts = [query, mode, asdict(scope), limit, self.embeddings.name]
         key = _RESULTS + _digest(json.dumps(parts, sort_keys=True))
-        kept = await self.cache.get(key)
-        found = await self._still_true(kept, scope) if kept else None
+        generation, kept = await asyncio.gather(self.cache.get(_GENERATION), self.cache.get(key))
+        known = (generation or b"").decode()
+        found = await self._still_true(kept, known, scope) if kept else None
         if found is not None:
             return found
-        result, revisions = await self._search(query, mode, scope, limit)
+        result, revisions = await self._search(_Question(query, mode, scope), limit)
         if MODEL_AWAY not in result.notes:
-            await self.cache.set(key, _written(result, revisions), RESULTS_KEPT)
+            await self.cache.set(key, _written(result, revisions, known), RESULTS_KEPT)
         return result
 
     async def changed(self) -> None:
@@ -59,85 +74,91 @@ class Searching:
         await self.cache.set(_GENERATION, self.ids.job().encode(), QUERIES_KEPT)
         await self.cache.invalidate(f"{_RESULTS}*")
 
-    async def _search(
-        self, query: str, mode: SearchMode, scope: Scope, limit: int
-    ) -> tuple[SearchResult, tuple[str | None, ...]]:
-        vector: list[float] | None = None
-        notes: tuple[str, ...] = ()
-        if mode is not SearchMode.KEYWORD:
-            vector, notes = await self._vector(query, needed=mode is SearchMode.SEMANTIC)
-            mode = mode if vector is not None else SearchMode.KEYWORD
+    async def _search(self, question: _Question, limit: int) -> tuple[SearchResult, tuple[str | None, ...]]:
+        if question.mode is not SearchMode.KEYWORD and not self.embeddings.dimension:
+            question.by_words_alone(NO_MODEL)
         for top_k in (FEW, MANY):
-            rankings = await self._rankings(query, vector, mode, scope, top_k)
-            documents = await self._documents(rankings, scope)
-            live = [[h for h in ranking if _live(h, documents)] for ranking in rankings]
-            best = best_of_each(_scored(live, mode, query))
+            rankings = await self._rankings(question, top_k)
+            best, documents = await self._standing(question, rankings, limit)
             if len(best) >= limit or all(len(ranking) < top_k for ranking in rankings):
                 break
         shown = [(hit, documents[hit.passage.document_id]) for hit in best[:limit]]
         result = SearchResult(
-            query=query,
+            query=question.query,
             hits=tuple(_hit(hit, document) for hit, document in shown),
             total_found=len(best),
-            mode=mode,
-            notes=notes,
+            mode=question.mode,
+            notes=question.notes,
         )
         return result, tuple(document.revision for _, document in shown)
 
-    async def _vector(self, query: str, *, needed: bool) -> tuple[list[float] | None, tuple[str, ...]]:
-        """The query's vector, or None and why there is none."""
-        if not self.embeddings.dimension:
-            return None, (NO_MODEL,)
+    async def _rankings(self, question: _Question, top_k: int) -> list[list[PassageHit]]:
+        """By meaning, by words, or both, at the same time."""
+        searches = []
+        if question.mode is not SearchMode.KEYWORD:
+            searches.append(self._by_meaning(question, top_k))
+        if question.mode is not SearchMode.SEMANTIC:
+            searches.append(self._by_words(question, top_k))
+        rankings = await asyncio.gather(*searches)
+        return rankings[-1:] if question.mode is SearchMode.KEYWORD else rankings
+
+    async def _by_meaning(self, question: _Question, top_k: int) -> list[PassageHit]:
+        if question.vector is None:
+            try:
+                question.vector = await self._vector(question.query)
+            except Unavailable:
+                if question.mode is SearchMode.SEMANTIC:
+                    raise
+                question.by_words_alone(MODEL_AWAY)
+                return []
+        hits = await self.vectors.search(INDEX, question.vector, top_k, scope=question.scope)
+        return _in_order(hit for hit in hits if hit.score >= NEAR)
+
+    async def _by_words(self, question: _Question, top_k: int) -> list[PassageHit]:
+        words = f"{question.query}\n{names_spelled(question.query)}"
+        return _in_order(await self.vectors.search_text(INDEX, words, top_k, scope=question.scope))
+
+    async def _vector(self, query: str) -> list[float]:
+        """Raises: Unavailable."""
         key = _QUERIES + _digest(f"{self.embeddings.name}\n{query}")
         kept = await self.cache.get(key)
         if kept and len(kept) == 4 * self.embeddings.dimension:
-            return array("f", kept).tolist(), ()
-        try:
-            [vector] = await self.embeddings.embed([spelled(query)])
-        except Unavailable:
-            if needed:
-                raise
-            return None, (MODEL_AWAY,)
+            return array("f", kept).tolist()
+        [vector] = await self.embeddings.embed([spelled(query)])
         await self.cache.set(key, array("f", vector).tobytes(), QUERIES_KEPT)
-        return vector, ()
+        return vector
 
-    async def _rankings(
-        self, query: str, vector: list[float] | None, mode: SearchMode, scope: Scope, top_k: int
-    ) -> list[list[PassageHit]]:
-        searches = []
-        if vector is not None:
-            searches.append(self.vectors.search(INDEX, vector, top_k, scope=scope))
-        if mode is not SearchMode.SEMANTIC:
-            words = f"{query}\n{names_spelled(query)}"
-            searches.append(self.vectors.search_text(INDEX, words, top_k, scope=scope))
-        rankings = await asyncio.gather(*searches)
-        if vector is not None:
-            rankings[0] = [hit for hit in rankings[0] if hit.score >= NEAR]
-        return rankings
-
-    async def _documents(self, rankings: Sequence[Sequence[PassageHit]], scope: Scope) -> dict[str, Document]:
-        return await self._rows({hit.passage.document_id for ranking in rankings for hit in ranking}, scope)
-
-    async def _rows(self, document_ids: set[str], scope: Scope) -> dict[str, Document]:
+    async def _standing(
+        self, question: _Question, rankings: Sequence[Sequence[PassageHit]], limit: int
+    ) -> tuple[list[PassageHit], dict[str, Document]]:
+        """The best passage of each document as its row stands, best first, and the rows of the first ``limit``."""
+        found = sorted({hit.passage.document_id for ranking in rankings for hit in ranking})
         async with self.transactions.view() as unit:
-            rows = await unit.documents.by_ids(sorted(document_ids)) if document_ids else []
-        return {row.document_id: row for row in rows if row.visible_to(scope.owner_id)}
+            revisions = await unit.documents.revisions(found, owner_id=question.scope.owner_id)
+            live = [[hit for hit in ranking if _live(hit, revisions)] for ranking in rankings]
+            best = best_of_each(_scored(live, question.mode, question.query))
+            rows = await unit.documents.by_ids([hit.passage.document_id for hit in best[:limit]])
+        return best, {row.document_id: row for row in rows}
 
-    async def _still_true(self, kept: bytes, scope: Scope) -> SearchResult | None:
-        """A kept result, unless one of its documents was changed or went since."""
-        result, revisions = _read(kept)
-        rows = await self._rows({hit.document_id for hit in result.hits}, scope)
-        for hit, revision in zip(result.hits, revisions, strict=True):
-            row = rows.get(hit.document_id)
-            if row is None or row.revision != revision:
-                return None
-        return result
+    async def _still_true(self, kept: bytes, generation: str, scope: Scope) -> SearchResult | None:
+        """A kept result, unless something was changed since: the index, or one of its documents."""
+        result, revisions, known = _read(kept)
+        if known != generation:
+            return None
+        async with self.transactions.view() as unit:
+            now = await unit.documents.revisions([hit.document_id for hit in result.hits], owner_id=scope.owner_id)
+        held = {hit.document_id: revision for hit, revision in zip(result.hits, revisions, strict=True)}
+        return result if held == now else None
 
 
-def _live(hit: PassageHit, documents: dict[str, Document]) -> bool:
+def _in_order(hits: Iterable[PassageHit]) -> list[PassageHit]:
+    """Best first, and equal ones by what they say: in what order they were indexed is chance."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.title, hit.passage.ordinal, hit.passage.passage_id))
+
+
+def _live(hit: PassageHit, revisions: Mapping[str, str]) -> bool:
     """Only passages of the revision the document's row names: no half of an indexing, nothing of a deleted one."""
-    document = documents.get(hit.passage.document_id)
-    return document is not None and document.revision == hit.passage.revision
+    return revisions.get(hit.passage.document_id) == hit.passage.revision
 
 
 def _scored(rankings: Sequence[Sequence[PassageHit]], mode: SearchMode, query: str) -> list[PassageHit]:
@@ -154,9 +175,15 @@ def _named(rankings: Sequence[Sequence[PassageHit]], query: str) -> list[Passage
     """The best passage of each document the query calls by its whole title, the longest title first."""
     asked = f" {' '.join(words_of(query))} "
     hits = best_of_each(hit for ranking in rankings for hit in ranking)
-    called = [(words_of(hit.passage.title), hit) for hit in hits]
+    called = [(_title_words(hit.passage.title), hit) for hit in hits]
     named = [(len(words), hit) for words, hit in called if len(words) > 1 and f" {' '.join(words)} " in asked]
     return [hit for _, hit in sorted(named, key=lambda pair: -pair[0])]
+
+
+@lru_cache(maxsize=4_096)
+def _title_words(title: str) -> tuple[str, ...]:
+    """Kept, as a search looks at a hundred titles and the next one at many of them again."""
+    return tuple(words_of(title))
 
 
 def _hit(hit: PassageHit, document: Document) -> SearchHit:
@@ -176,12 +203,12 @@ def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _written(result: SearchResult, revisions: tuple[str | None, ...]) -> bytes:
-    return json.dumps([asdict(result), revisions]).encode()
+def _written(result: SearchResult, revisions: tuple[str | None, ...], generation: str) -> bytes:
+    return json.dumps([asdict(result), revisions, generation]).encode()
 
 
-def _read(kept: bytes) -> tuple[SearchResult, tuple[str | None, ...]]:
-    value, revisions = json.loads(kept)
+def _read(kept: bytes) -> tuple[SearchResult, tuple[str | None, ...], str]:
+    value, revisions, generation = json.loads(kept)
     hits = tuple(SearchHit(**{**hit, "tags": tuple(hit["tags"])}) for hit in value["hits"])
     value |= {"hits": hits, "mode": SearchMode(value["mode"]), "notes": tuple(value["notes"])}
-    return SearchResult(**value), tuple(revisions)
+    return SearchResult(**value), tuple(revisions), generation

@@ -204,6 +204,7 @@ class KnowledgeService:
             document = await self._changeable(unit, principal, document_id)
             await unit.documents.delete(document_id)
             await unit.contents.delete(document_id)
+            await self._desk().let_go(unit, document.job_id)
             message = DocumentDeleted(job_id=self.ids.job(), document_id=document_id, file_key=document.file_key)
             await self._desk().ask(unit, message, owner_id=principal.user_id, subject_id=document_id)
         await self._search().changed()

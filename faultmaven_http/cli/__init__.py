@@ -9,7 +9,8 @@ from faultmaven_domain.kernel.errors import FaultMavenError
 from ..progress import warn
 from .ask import ask, ingest, search
 from .demo import demo
-from .operate import doctor, jobs, migrate, models, users
+from .jobs import jobs
+from .operate import doctor, migrate, models, users
 from .options import exit_code
 from .serve import serve, worker
 

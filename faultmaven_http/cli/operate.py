@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from faultmaven_adapters import OPERATOR, open
+from faultmaven_adapters import open
 from faultmaven_adapters.diagnosis import diagnose
 from faultmaven_adapters.embeddings.model_files import default_model_directory, pull_model
 from faultmaven_adapters.settings import MODULES
@@ -87,34 +87,6 @@ async def doctor(data_dir: Path | None, as_json: bool) -> None:
             click.echo(f"{finding.state.value:>5}  {finding.what}: {finding.says}{mend}")
     if any(finding.state.value == "bad" for finding in findings):
         raise FaultMavenError("Something does not work.")
-
-
-@click.command(short_help="List jobs.")
-@click.option("--status", type=click.Choice(["processing", "completed", "failed"]))
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@data_dir
-@as_json
-@run_async
-async def jobs(status: str | None, limit: int, data_dir: Path | None, as_json: bool) -> None:
-    """List jobs, newest first: their state, tries, progress and error.
-
-    \b
-    Examples:
-      faultmaven jobs --status failed
-      faultmaven jobs --json --limit 5
-    """
-    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
-        found = await fm.jobs.list(principal=OPERATOR, status=status, limit=limit)
-    if as_json:
-        printed(found)
-        return
-    for job in found:
-        error = f"  {job.error}" if job.error else ""
-        created = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
-        click.echo(
-            f"{created}  {job.job_id}  {job.kind:<24} {job.state.value:<9} "
-            f"{job.progress:>4.0%}  try {job.attempts}{error}"
-        )
 
 
 @click.group(short_help="Accounts.")

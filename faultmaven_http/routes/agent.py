@@ -1,10 +1,12 @@
 import asyncio
 import re
 import time
+from datetime import timedelta
 
 from attrs import frozen
 
-from faultmaven_domain.agent import Turn, TurnStatus
+from faultmaven_domain.agent import EventKind, Turn, TurnEvent, TurnStatus
+from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.kernel.principal import Principal
 
 from ..limits import Group
@@ -15,8 +17,8 @@ from ..wire.agent import AnsweredOut, FailedOut, TurnOut, TurnView, WaitingOut
 #: The longest a request waits for its turn, in seconds.
 LONGEST_WAIT = 100
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=[,;]|$)", re.IGNORECASE)
-#: Between two looks at a turn, in seconds: often at first, for most turns are short.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+#: How long to wait for news of a turn before the turn itself is looked at: that it failed is no news.
+LOOK = timedelta(milliseconds=250)
 
 
 @frozen(kw_only=True)
@@ -65,15 +67,29 @@ async def _view(call: Call, principal: Principal, turn: Turn, *, as_job: bool = 
 
 async def _ended(call: Call, principal: Principal, turn: Turn, seconds: int) -> Turn:
     """The turn once it has ended, or as it is when the time is up or its caller has gone; it goes on all the same."""
-    pause, deadline = _FIRST_PAUSE, time.monotonic() + seconds
+    last: str | None = None
+    deadline = time.monotonic() + seconds
     while turn.status is TurnStatus.PROCESSING and not await call.request.is_disconnected():
-        left = deadline - time.monotonic()
-        if left <= 0:
+        left = timedelta(seconds=deadline - time.monotonic())
+        if left <= timedelta(0):
             break
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.05, _LONGEST_PAUSE)
-        turn = await call.fm.agent.result(principal=principal, job_id=turn.job_id)
+        events = await _told(call, principal, turn, last, min(left, LOOK))
+        if events:
+            last = events[-1].id
+        if not events or events[-1].kind is EventKind.ENDED:
+            turn = await call.fm.agent.result(principal=principal, job_id=turn.job_id)
     return turn
+
+
+async def _told(
+    call: Call, principal: Principal, turn: Turn, after: str | None, wait: timedelta
+) -> tuple[TurnEvent, ...]:
+    """What happened to the turn since; nothing after a while, or where it cannot be heard."""
+    try:
+        return await call.fm.agent.follow(principal=principal, job_id=turn.job_id, after=after, wait=wait)
+    except Unavailable:
+        await asyncio.sleep(wait.total_seconds())
+        return ()
 
 
 def _wait(preferences: list[str]) -> int | None:

@@ -9,6 +9,8 @@ from faultmaven_domain.kernel.errors import InvalidInput, TooLarge
 DEEPEST = 64
 #: How much JSON there may be, one long text in it not counted.
 LARGEST_JSON = 2 * 1024 * 1024
+#: Characters of a field's name that are said again.
+LONGEST_NAME = 100
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -47,7 +49,9 @@ def _check(value: object) -> None:
     """Without recursion, and knowing which field it is in."""
     fields = value.items() if isinstance(value, dict) else [("", value)]
     for name, content in fields:
-        waiting = [(name, 1), (content, 1)]
+        if not is_text(name):
+            raise InvalidInput("The name of a field holds characters that are not text.")
+        name, waiting = name[:LONGEST_NAME], [(content, 1)]
         while waiting:
             part, depth = waiting.pop()
             if depth > DEEPEST:

@@ -1,4 +1,4 @@
-"""Scheduled clean-up: expired sign-ins, files nothing refers to, the index's old versions."""
+"""Scheduled clean-up: expired sign-ins, files nothing refers to, the index's old versions, what nobody retried."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,14 +14,15 @@ async def clean_up(fm: FaultMaven) -> dict[str, int]:
 
     Gives how many things each step removed.
     """
-    steps: dict[str, tuple[str, Callable[[], Awaitable[int]]]] = {
+    steps: dict[str, tuple[str | None, Callable[[], Awaitable[int]]]] = {
         "token families": ("auth", fm.auth.forget_expired),
         "evidence files": ("evidence", fm.evidence.sweep),
         "knowledge files": ("knowledge", fm.knowledge.sweep),
+        "messages of failed jobs": (None, fm.jobs.forget_parked),
     }
     removed = {}
     for what, (module, step) in steps.items():
-        if module not in fm.modules:
+        if module is not None and module not in fm.modules:
             continue
         try:
             removed[what] = await step()

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from faultmaven_adapters.extraction import FileTextExtractor, ProcessOffload, Wo
 from faultmaven_adapters.extraction.formats import read
 from faultmaven_domain.kernel.errors import RateLimited, Unavailable
 from faultmaven_domain.kernel.extraction import UnreadableFile
-from tests.contracts.offload import until_exists
-from tests.contracts.text_extractor import a_picture
+from tests.contracts.offload import all_of, until_exists
+from tests.contracts.text_extractor import InPieces, a_picture, read_by
 
 ROOT = Path(__file__).parents[2]
 #: Does not end, and holds the interpreter all the while, so that no thread beside it can run.
@@ -84,6 +85,43 @@ async def test_stops_what_takes_too_long() -> None:
         assert await offload.run(len, "abc") == 3
     finally:
         await offload.close()
+
+
+def hold_after_one(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces)
+    eval(HOLD)
+
+
+async def test_stops_a_pipe_that_takes_too_long_over_a_piece() -> None:
+    """Each piece has its seconds; past them the pipe is stopped, and the next call works."""
+    offload = ProcessOffload(workers=1, seconds=1)
+    try:
+        with pytest.raises(WorkerTooSlow, match="1 second"):
+            await all_of(offload.pipe(hold_after_one, InPieces(b"abc")), [])
+        assert await offload.run(len, "abc") == 3
+    finally:
+        await offload.close()
+
+
+async def test_a_process_killed_in_a_pipe_costs_that_pipe_only(offload: ProcessOffload) -> None:
+    """Between two pieces as well; the next call has another process."""
+    async with aclosing(offload.pipe(hold_after_one, InPieces(b"abc"))) as pieces:
+        await anext(pieces)
+        (pid,) = offload.pids
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            await anext(pieces)
+
+    assert pid != await offload.run(os.getpid)
+
+
+async def test_a_process_has_its_limits(offload: ProcessOffload) -> None:
+    """Address space, processor time and core files are bounded by the kernel, whatever a library does."""
+    limits = await offload.run(eval, "[__import__('resource').getrlimit(n)[0] for n in (9, 0, 4)]")
+
+    assert limits[0] == 2**30
+    assert 0 < limits[1] <= 62 * (os.cpu_count() or 1)
+    assert limits[2] == 0
 
 
 async def test_limits_memory(offload: ProcessOffload) -> None:
@@ -170,7 +208,7 @@ async def test_reads_once_more_after_a_death(offload: ProcessOffload, kills: int
     """A file is read again when its process was killed from outside, and given up when that happens twice."""
     killed: set[int] = set()
     await offload.run(len, "")  # now there is one
-    call = asyncio.create_task(FileTextExtractor(offload).extract(b"one line", filename="a.txt"))
+    call = asyncio.create_task(read_by(FileTextExtractor(offload), b"one line", filename="a.txt"))
     while len(killed) < kills:
         await asyncio.sleep(0)
         for pid in offload.pids - killed:
@@ -189,7 +227,7 @@ async def test_a_file_that_takes_too_long_is_unreadable() -> None:
     offload = ProcessOffload(workers=1, seconds=1)
     try:
         with pytest.raises(UnreadableFile, match="took too long"):
-            await FileTextExtractor(offload).extract(a_picture(*["much to read"] * 80), filename="a.png")
+            await read_by(FileTextExtractor(offload), a_picture(*["much to read"] * 80), filename="a.png")
     finally:
         await offload.close()
 
@@ -201,7 +239,7 @@ async def test_a_file_that_takes_too_much_memory_is_unreadable() -> None:
     Image.new("1", (8_000, 8_000)).save(file, "PNG")
     try:
         with pytest.raises(UnreadableFile, match="more memory"):
-            await FileTextExtractor(offload).extract(file.getvalue(), filename="a.png")
+            await read_by(FileTextExtractor(offload), file.getvalue(), filename="a.png")
     finally:
         await offload.close()
 
@@ -214,8 +252,8 @@ async def test_says_that_pictures_cannot_be_read(offload: ProcessOffload) -> Non
     scan.image(io.BytesIO(a_picture("hello")), w=180)
     extractor = FileTextExtractor(offload)
     with pytest.raises(UnreadableFile, match="Pictures cannot be read on this machine"):
-        await extractor.extract(a_picture("hello"), filename="a.png")
-    extracted = await extractor.extract(bytes(scan.output()), filename="a.pdf")
+        await read_by(extractor, a_picture("hello"), filename="a.png")
+    extracted = await read_by(extractor, bytes(scan.output()), filename="a.pdf")
 
     assert extracted.text == ""
     assert extracted.notes[0].startswith("Not read: page 1: Pictures cannot be read on this machine: ")
@@ -249,7 +287,9 @@ from faultmaven_adapters.extraction import FileTextExtractor, ProcessOffload
 print("once")
 async def main():
     offload = ProcessOffload()
-    print((await FileTextExtractor(offload).extract(b"hello", filename="a.txt")).text)
+    async def contents():
+        yield b"hello"
+    print([part async for part in FileTextExtractor(offload).extract(contents(), filename="a.txt")][0])
     await offload.close()
 asyncio.run(main())
 """)

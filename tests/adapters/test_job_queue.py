@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -13,9 +15,10 @@ from arq.worker import Worker
 from faultmaven_adapters.memory.job_queue import REMEMBERED, MemoryJobQueue
 from faultmaven_adapters.queues import QUEUES, TURNS, Handler
 from faultmaven_adapters.redis.connection import close, connect
-from faultmaven_adapters.redis.embedded import EmbeddedRedis
+from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
 from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers, waiting
 from faultmaven_adapters.redis.worker import arq_worker, work
+from faultmaven_domain.kernel.job_desk import TryAgain
 from faultmaven_domain.kernel.jobs import JobStatus
 from tests.contracts.job_queue import EMBEDDING, KINDS, TURN, Deliveries, JobQueueContract, Recorder
 
@@ -156,7 +159,7 @@ class TestArqJobQueue(JobQueueContract):
     async def test_what_a_killed_worker_held_can_be_handed_out_at_once(
         self, queue: ArqJobQueue, deliveries: Deliveries, redis: ArqRedis
     ) -> None:
-        """Whoever knows that every worker is dead need not wait for their claims to lapse."""
+        """Whoever knows that every worker is dead need not wait for their holds to lapse."""
         await queue.enqueue(TURN, {}, job_id="1")
         await redis.set("arq:in-progress:1", b"1", px=timedelta(minutes=5))
         assert await queue.get_status("1") == JobStatus.RUNNING
@@ -165,6 +168,90 @@ class TestArqJobQueue(JobQueueContract):
         assert await forget_dead_workers(redis) == 1
         await deliveries(handler)
         assert handler.ids == ["1"]
+
+    async def test_what_is_taken_back_from_a_dead_worker_is_handed_out_at_once(
+        self, queue: ArqJobQueue, deliveries: Deliveries, redis: ArqRedis
+    ) -> None:
+        """Neither what it left in Redis nor the delay it had asked for keeps the job from the next one."""
+        await queue.enqueue(TURN, {}, job_id="1", delay=timedelta(hours=1))
+        await queue.enqueue(TURN, {}, job_id="other")
+        for job_id in ("1", "other"):
+            await redis.set(f"arq:in-progress:{job_id}", b"1", px=timedelta(minutes=5))
+        await queue.take_back("1")
+        handler = Recorder()
+
+        assert [await queue.get_status(job_id) for job_id in ("1", "other")] == [JobStatus.QUEUED, JobStatus.RUNNING]
+        await redis.delete("arq:in-progress:other")
+        await deliveries(handler)
+        assert sorted(handler.ids) == ["1", "other"]
+
+    async def test_what_is_taken_back_keeps_its_place(
+        self, queue: ArqJobQueue, redis_server: EmbeddedRedis, redis: ArqRedis
+    ) -> None:
+        """A job that waited longer than others is not sent behind them."""
+        for n in range(3):
+            await queue.enqueue(TURN, {}, job_id=str(n))
+            await asyncio.sleep(0.002)
+        await redis.set("arq:in-progress:0", b"1", px=timedelta(minutes=5))
+        await queue.take_back("0")
+        handler = Recorder()
+
+        await work(a_worker(redis_server, handler, TURNS, burst=True))
+
+        assert handler.ids[0] == "0"
+
+    async def test_a_worker_does_not_begin_what_it_has_in_hand(
+        self, queue: ArqJobQueue, redis_server: EmbeddedRedis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Taken back from a worker that lives, a job waits until that one is done with it, and then comes again."""
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        recorder = Recorder()
+
+        async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            await recorder(job_type, payload, job_id)
+            if job_id == "1" and recorder.ids.count("1") == 1:
+                begun.set()
+                await go_on.wait()
+                raise TryAgain(timedelta(0))
+            go_on.set()
+
+        await queue.enqueue(TURN, {}, job_id="1")
+        worker = asyncio.create_task(work(a_worker(redis_server, handler, TURNS)))
+        async with asyncio.timeout(HANGS):
+            await begun.wait()
+            await queue.take_back("1")
+            await queue.enqueue(TURN, {}, job_id="1")
+            await queue.enqueue(TURN, {}, job_id="2")
+            while await queue.get_status("1") != JobStatus.ENDED:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+
+        assert recorder.ids == ["1", "2", "1"]
+        assert "KeyError" not in caplog.text
+
+    async def test_an_emptied_redis_is_another_epoch(self, queue: ArqJobQueue, redis: ArqRedis) -> None:
+        """Whoever empties Redis is noticed by every process that uses it, and once."""
+        before = await queue.epoch()
+        await redis.flushall()
+
+        after = {await queue.epoch(), await ArqJobQueue(redis).epoch()}
+
+        assert len(after) == 1
+        assert before not in after
+
+    async def test_a_restarted_redis_is_another_epoch(self, tmp_path: Path) -> None:
+        """Also one that has its file still: what its workers told it while it was away is lost."""
+        async with embedded_redis(tmp_path) as server:
+            client = connect(server.socket)
+            before, first = await ArqJobQueue(client).epoch(), server.pid
+            os.kill(first, signal.SIGKILL)
+            while server.pid == first:  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+            assert await ArqJobQueue(client).epoch() != before
+            await close(client)
 
     async def test_a_job_that_takes_too_long_is_cut_off(self, queue: ArqJobQueue, redis_server: EmbeddedRedis) -> None:
         """Past its time-out a handler is cancelled and the job has ended for the queue."""

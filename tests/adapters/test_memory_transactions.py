@@ -15,8 +15,8 @@ from tests.contracts.outbox import OutboxContract
 from tests.contracts.password_repository import PasswordRepositoryContract
 from tests.contracts.report_repository import ReportRepositoryContract
 from tests.contracts.turn_repository import TurnRepositoryContract
-from tests.contracts.usage_repository import UsageRepositoryContract
 from tests.contracts.unit_of_work import UnitOfWorkContract
+from tests.contracts.usage_repository import UsageRepositoryContract
 from tests.contracts.user_repository import UserRepositoryContract
 
 

@@ -47,6 +47,8 @@ CALLS: dict[str, Callable[[ArqRedis], Awaitable[object]]] = {
     "results.set": lambda redis: RedisResultStore(redis).set("1", {}),
     "queue.enqueue": lambda redis: ArqJobQueue(redis).enqueue(TURN, {}, job_id="1"),
     "queue.get_status": lambda redis: ArqJobQueue(redis).get_status("1"),
+    "queue.take_back": lambda redis: ArqJobQueue(redis).take_back("1"),
+    "queue.epoch": lambda redis: ArqJobQueue(redis).epoch(),
     "waiting": waiting,
     "forget_dead_workers": forget_dead_workers,
 }

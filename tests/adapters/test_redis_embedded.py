@@ -153,17 +153,32 @@ def test_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
         runner.run(context.__aexit__(None, None, None))
 
 
-async def test_says_when_it_ended_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A server that dies in the block is told of in the log, and the shell beside it goes without killing anybody."""
+async def test_is_followed_by_another_when_it_ends_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that dies in the block is told of in the log, and another has all it knew, at the same place."""
     async with embedded_redis(tmp_path) as server:
+        first = server.pid
         await ask(server, "SET", "k", "v")
-        os.kill(server.pid, signal.SIGKILL)
-        while "ended by itself" not in caplog.text:  # noqa: ASYNC110 - it is a log line
+        client = connect(server.socket)
+        assert await client.get("k") == b"v"
+        os.kill(first, signal.SIGKILL)
+        while server.pid == first:  # noqa: ASYNC110 - it is another process's doing
             await asyncio.sleep(0.002)
-    wait_until_free(tmp_path)
 
+        assert await client.get("k") == b"v"
+        await close(client)
+        assert "ended by itself" in caplog.text
+        os.kill(server.pid, 0)
+    wait_until_free(tmp_path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
+async def test_one_that_has_only_just_ended_is_not_waited_for(tmp_path: Path) -> None:
+    """Whoever leaves the block while the server is away leaves nothing behind."""
     async with embedded_redis(tmp_path) as server:
-        assert await ask(server, "GET", "k") == b"v"
+        os.kill(server.pid, signal.SIGKILL)
+
+    wait_until_free(tmp_path)
 
 
 @pytest.mark.parametrize(("line", "end"), [(b"ended\n", -signal.SIGKILL), (b"", -signal.SIGTERM)])

@@ -51,6 +51,7 @@ QUESTIONS: dict[str, list[Question]] = {
     "knowledge": [
         lambda u: u.documents.get("x"),
         lambda u: u.documents.by_ids(["x", "y"]),
+        lambda u: u.documents.revisions(["x", "y"], owner_id="ana"),
         lambda u: u.documents.by_source("ana", "x"),
         lambda u: u.documents.by_source(None, "x"),
         *[
@@ -81,6 +82,10 @@ QUESTIONS: dict[str, list[Question]] = {
         lambda u: u.jobs.of_owner(None, states=(JobState.RUNNING,), limit=50),
         lambda u: u.outbox.drop("x"),
         lambda u: u.outbox.mark_sent(["x", "y"], at=NOON),
+        lambda u: u.outbox.park("x"),
+        lambda u: u.outbox.unpark("x"),
+        lambda u: u.outbox.parked(),
+        lambda u: u.outbox.drop_parked(put_before=NOON),
     ],
 }
 

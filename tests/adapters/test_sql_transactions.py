@@ -264,6 +264,58 @@ async def test_each_connection_is_prepared(url: str) -> None:
         await close_file(file)
 
 
+async def test_only_what_is_to_last_waits_for_the_disk(transactions: SqlTransactions) -> None:
+    """A commit that need not survive a power cut is not synchronised; the next one that must is, whatever was before."""
+    levels = []
+    for lasting in (True, False, False, True):
+        async with transactions.begin(lasting=lasting) as unit:
+            await unit.cases.get("case_1")
+            levels += await unit.cases._connection._backend.kept.run("PRAGMA synchronous", {}, begins=False)
+
+    assert levels == [(2,), (1,), (1,), (2,)]
+
+
+async def test_a_quick_read_is_done_where_it_is_asked(url: str) -> None:
+    """A look-up takes no trip to another thread; a read of much does, and sees the same picture as the rest."""
+    counted = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n"
+    async with open_sql({"case": url}, lambda: None) as opened:
+        transactions = opened["case"]
+        await titles(transactions)
+        async with transactions.view() as unit:
+            kept = unit.cases._connection._backend.kept
+            before = kept._asked
+            assert await unit.cases.get("case_1") is None
+            assert kept._asked == before
+            async with transactions.begin() as other:
+                await other.cases.save(a_case())
+            assert kept.glance(counted, {}, begins=True) is None
+            assert await unit.cases._connection.fetch_one(text(counted)) is not None
+            assert await unit.cases.get("case_1") is None
+            assert kept._asked == before + 1
+
+
+async def test_a_held_file_holds_up_nobody_else(transactions: SqlTransactions, url: str) -> None:
+    """While another process writes, this one's writer waits for it elsewhere than on the event loop."""
+    await titles(transactions)
+    async with transactions.begin() as unit:
+        await unit.cases.save(a_case())
+    other = sqlite3.connect(sqlite_path(url), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def write() -> None:
+        async with transactions.begin() as unit:
+            await unit.cases.save(a_case("case_2"))
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    assert await titles(transactions) == ["Checkout is slow"]
+    other.execute("ROLLBACK")
+    other.close()
+    await writing
+    assert len(await titles(transactions)) == 2
+
+
 async def test_a_full_disk_is_told_and_nothing_is_lost(url: str) -> None:
     """With no room left a write is refused as such, what was there stays, and writing goes on once there is room."""
     async with open_sql({"case": url}, lambda: None) as opened:

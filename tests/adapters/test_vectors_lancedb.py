@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
+from faultmaven_adapters.vectors.held import COLUMNS, ROW_ID, HeldTable
 from faultmaven_adapters.vectors.lancedb import MOST_FRAGMENTS, MOST_UNINDEXED, LanceVectorProvider, _meaning
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, Unavailable
+from faultmaven_domain.knowledge import Scope
 from tests.contracts.vector_provider import ANA, MODEL, RUNBOOKS, a_passage, at, ids
 
 WRITER = """
@@ -215,3 +219,125 @@ async def test_a_table_another_process_is_making_is_waited_for(tmp_path: Path) -
 
     assert ids(await index.search(RUNBOOKS, at(0), 9, scope=ANA)) == ["a"]
     await index.close()
+
+
+SCOPES = (
+    ANA,
+    Scope(owner_id="eve"),
+    Scope(owner_id="a'na"),
+    Scope(owner_id="ana", collection="disks"),
+    Scope(owner_id="ana", document_type="faq"),
+    Scope(owner_id="ana", tags=("x",)),
+    Scope(owner_id="ana", collection="disks", document_type="guide", tags=("x", "y")),
+    Scope(owner_id="ana", tags=("z",)),
+)
+
+
+async def filled(index: LanceVectorProvider) -> None:
+    """Sixty passages of several owners, collections, types and tags, a few of them without a vector."""
+    passages = [
+        a_passage(
+            f"p{n}",
+            f"words {'of quorum ' * (n % 5)}",
+            owner=(None, "ana", "bob")[n % 3],
+            collection=("default", "disks")[n % 2],
+            document_type=("guide", "faq")[n % 4 // 2],
+            tags=((), ("x",), ("x", "y"))[n % 7 % 3],
+        )
+        for n in range(60)
+    ]
+    await index.upsert(RUNBOOKS, passages[:50], [at(n * 1.3) for n in range(50)])
+    await index.upsert(RUNBOOKS, passages[50:], None)
+
+
+async def test_a_table_that_stands_still_is_held_in_memory(index: LanceVectorProvider, tmp_path: Path) -> None:
+    """From the second search on the rows are in memory, and every scope finds what it found in the files."""
+    await filled(index)
+    in_files = LanceVectorProvider(tmp_path / "vectors", indexed_from=0)
+    await index.search(RUNBOOKS, at(0), 1, scope=ANA)
+    assert index._held == {}
+    await index.search(RUNBOOKS, at(0), 1, scope=ANA)
+    assert list(index._held) == [RUNBOOKS]
+
+    for scope in SCOPES:
+        for top_k in (1, 7, 99):
+            one, other = [await i.search(RUNBOOKS, at(20.1), top_k, scope=scope) for i in (index, in_files)]
+            assert ids(one) == ids(other)
+            assert [hit.passage for hit in one] == [hit.passage for hit in other]
+            assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other], abs=1e-6)
+            one, other = [await i.search_text(RUNBOOKS, "quorum", top_k, scope=scope) for i in (index, in_files)]
+            assert sorted(hit.score for hit in one) == sorted(hit.score for hit in other)
+            if top_k == 99:
+                assert {hit.passage.passage_id: hit for hit in one} == {hit.passage.passage_id: hit for hit in other}
+    assert in_files._held == {}
+    await in_files.close()
+
+
+async def test_what_is_held_hides_nothing(index: LanceVectorProvider, tmp_path: Path) -> None:
+    """What another handle writes or deletes is in the very next answer, though this one holds the rows."""
+    beside = LanceVectorProvider(tmp_path / "vectors")
+    await filled(index)
+    for n in range(3):
+        for _ in range(3):
+            await index.search(RUNBOOKS, at(0), 1, scope=ANA)
+        held = index._held[RUNBOOKS]
+
+        await beside.upsert(RUNBOOKS, [a_passage(f"new{n}", f"zebra{n}")], [at(270)])
+        assert ids(await index.search_text(RUNBOOKS, f"zebra{n}", 9, scope=ANA)) == [f"new{n}"]
+        assert f"new{n}" in ids(await index.search(RUNBOOKS, at(270), n + 1, scope=ANA))
+        assert index._held[RUNBOOKS] is not held
+        await beside.delete(RUNBOOKS, f"doc_p{n}")
+        assert f"p{n}" not in ids(await index.search(RUNBOOKS, at(n * 1.3), 99, scope=ANA))
+    await beside.close()
+
+
+async def test_many_searches_at_once_find_the_same(index: LanceVectorProvider) -> None:
+    """While one of them reads the table into memory, the others find it in the files."""
+    await filled(index)
+    before = ids(await index.search(RUNBOOKS, at(33), 9, scope=ANA))
+
+    found = await asyncio.gather(*(index.search(RUNBOOKS, at(33), 9, scope=ANA) for _ in range(8)))
+
+    assert [before] * 8 == [ids(hits) for hits in found]
+
+
+async def test_a_large_table_stays_in_its_files(tmp_path: Path) -> None:
+    """As many rows as make an index worth its while are not held, however often they are searched."""
+    index = LanceVectorProvider(tmp_path, indexed_from=60)
+    await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+    await filled(index)
+
+    for _ in range(4):
+        assert len(await index.search(RUNBOOKS, at(0), 5, scope=ANA)) == 5
+
+    assert index._held == {}
+    await index.close()
+
+
+async def test_rows_that_came_later_are_not_guessed() -> None:
+    """A row id that the held version does not know, between its own or past them, is told from those it knows."""
+    rows = {name: ["a", "b"] for name in COLUMNS} | {"tags": [["x"], []], "ordinal": [0, 1], ROW_ID: [9, 4]}
+    held = HeldTable.of(1, pa.table(rows))
+
+    known = held.scored(np.array([9, 4]), np.array([2.0, 1.0]))
+
+    assert known is not None
+    assert [(hit.passage.title, hit.score) for hit in known] == [("a", 2.0), ("b", 1.0)]
+    assert held.scored(np.array([4, 5]), np.array([2.0, 1.0])) is None
+    assert held.scored(np.array([10]), np.array([2.0])) is None
+    assert HeldTable.of(1, pa.table(rows).slice(0, 0)).scored(np.array([4]), np.array([2.0])) is None
+
+
+async def test_one_process_tidies_once_at_a_time(index: LanceVectorProvider, tmp_path: Path) -> None:
+    """Who finds the upkeep being done leaves it at that: what several did at once would be left lying there."""
+    for n in range(MOST_FRAGMENTS):
+        await index.upsert(RUNBOOKS, [a_passage(f"p{n}")], None)
+    data = tmp_path / "vectors" / f"{RUNBOOKS}.lance" / "data"
+    before = len(list(data.iterdir()))
+
+    await asyncio.gather(*(index.tidy(RUNBOOKS) for _ in range(5)))
+
+    table = await index._table(RUNBOOKS)
+    assert table is not None
+    assert (await table.stats())["fragment_stats"]["num_fragments"] == 1
+    assert len(list(data.iterdir())) == before + 1

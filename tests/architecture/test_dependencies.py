@@ -27,7 +27,7 @@ CARD: dict[str, tuple[str, ...]] = {
     "fsspec": (f"{ADAPTERS}/files/local.py",),
     "s3fs": (f"{ADAPTERS}/files",),
     "joserfc": (f"{ADAPTERS}/identity/jwt.py",),
-    "httpx": (f"{ADAPTERS}/llm/openai.py", f"{ADAPTERS}/remote/client.py"),
+    "httpx": (f"{ADAPTERS}/llm/wire.py", f"{ADAPTERS}/remote/client.py"),
     "onnxruntime": (f"{ADAPTERS}/embeddings",),
     "tokenizers": (f"{ADAPTERS}/embeddings",),
     "pytest": ("tests",),

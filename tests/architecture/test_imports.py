@@ -34,7 +34,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("sql",),
     "alembic": ("sql",),
     "lancedb": ("vectors.lancedb",),
-    "pyarrow": ("vectors.lancedb",),
+    "pyarrow": ("vectors",),
     "redis": ("redis",),
     "arq": ("redis",),
     "fsspec": ("files.local",),
@@ -52,10 +52,10 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "charset_normalizer": ("extraction.encoding",),
     "punq": ("composition",),
     "typed_settings": ("settings",),
-    # Arrays are what both the model's and the reader's engine take and give.
-    "numpy": ("embeddings", "extraction"),
+    # Arrays are what the model's, the reader's and the index's engine take and give.
+    "numpy": ("embeddings", "extraction", "vectors.held"),
     # HTTP is spoken by whoever has somebody to call: a model's host, a module that left, a file to fetch.
-    "httpx2": ("embeddings.fetch", "llm.openai", "remote.client"),
+    "httpx2": ("embeddings.fetch", "llm.wire", "remote.client"),
     # One converter for each edge a value crosses: rows, messages, cached values, calls from afar.
     "cattrs": ("rows", "jobs", "redis.codec", "remote.face"),
 }

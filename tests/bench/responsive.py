@@ -8,21 +8,15 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import httpx2
-from attrs import define, field, frozen
+from attrs import define, field
 
 from faultmaven_http.demo.incident import INCIDENT_QUESTION, TITLE, write_incident
 from faultmaven_http.demo.tour import Tour
 from tests.e2e.server import Server
 
+from .row import Row
+
 LIMIT = 1.0  # seconds, of any request
-
-
-@frozen
-class Row:
-    what: str
-    figure: str
-    limit: str
-    holds: bool
 
 
 @define

@@ -40,6 +40,31 @@ class DocumentRepositoryContract(DataProviderContract[Document]):
             assert sorted(ids(await unit.documents.by_ids(["b", "gone", "a", "b"]))) == ["a", "b"]
             assert await unit.documents.by_ids([]) == []
 
+    async def test_finds_any_number_by_their_ids(self, transactions: KnowledgeTransactions) -> None:
+        """However many are asked for, each that is there is found once."""
+        async with undone(transactions) as unit:
+            for number in range(40):
+                await unit.documents.save(self.value(f"d{number}", revision="r"))
+
+            for count in (1, 15, 16, 17, 40):
+                asked = [f"d{number}" for number in range(count)]
+                found = await unit.documents.by_ids(asked)
+                assert sorted(asked) == sorted(document.document_id for document in found)
+            asked = [f"d{number}" for number in range(30, 1_000)]
+            revisions = await unit.documents.revisions(asked, owner_id="ana")
+            assert revisions == {f"d{number}": "r" for number in range(30, 40)}
+
+    async def test_tells_which_revision_may_be_seen(self, transactions: KnowledgeTransactions) -> None:
+        """Of the owner's documents and the global ones; not of another's, nor where none was indexed yet."""
+        async with undone(transactions) as unit:
+            for id, owner, revision in [("a", "ana", "r1"), ("b", "bob", "r2"), ("c", None, "r3"), ("d", "ana", None)]:
+                await unit.documents.save(self.value(id, owner_id=owner, revision=revision))
+
+            asked = ["a", "b", "c", "d", "gone", "a"]
+            assert await unit.documents.revisions(asked, owner_id="ana") == {"a": "r1", "c": "r3"}
+            assert await unit.documents.revisions(asked, owner_id="eve") == {"c": "r3"}
+            assert await unit.documents.revisions([], owner_id="ana") == {}
+
     @pytest.mark.parametrize("owner", ["ana", None])
     async def test_a_source_is_one_document(self, transactions: KnowledgeTransactions, owner: str | None) -> None:
         """An owner, or everybody together, has one document of a source; another owner has another."""

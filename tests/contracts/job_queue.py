@@ -196,6 +196,30 @@ class JobQueueContract:
         assert ended == JobStatus.ENDED
         assert await queue.get_status("1") == JobStatus.QUEUED
 
+    async def test_what_is_taken_back_is_delivered_once(self, queue: JobQueue, deliveries: Deliveries) -> None:
+        """Taken back while it waits, a job is delivered once; one that is unknown or has ended does not come of it."""
+        handler = Recorder()
+        await queue.enqueue(TURN, {}, job_id="ended")
+        await deliveries(handler)
+        await queue.enqueue(TURN, {"n": 1}, job_id="1")
+        for job_id in ("1", "ended", "unknown"):
+            await queue.take_back(job_id)
+            await queue.take_back(job_id)
+
+        assert await queue.get_status("1") == JobStatus.QUEUED
+        assert await queue.get_status("unknown") == JobStatus.UNKNOWN
+        await deliveries(handler)
+        assert handler.ids == ["ended", "1"]
+
+    async def test_keeps_its_epoch_while_it_keeps_its_jobs(self, queue: JobQueue, deliveries: Deliveries) -> None:
+        """Nothing that is asked for or done makes anybody believe that jobs were lost."""
+        before = await queue.epoch()
+        await queue.enqueue(TURN, {}, job_id="1")
+        await queue.enqueue(TURN, {}, job_id="2", delay=SOON)
+        await deliveries(Recorder())
+
+        assert before == await queue.epoch() != ""
+
     async def test_one_kind_does_not_wait_for_another(self, queue: JobQueue, deliveries: Deliveries) -> None:
         """A question is answered while every hand of the ingestion is busy."""
         answered = asyncio.Event()

@@ -3,12 +3,18 @@
 import asyncio
 import operator
 import time
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from contextlib import aclosing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from attrs import define
 
 from faultmaven_domain.kernel.errors import NotFound
 from faultmaven_domain.kernel.extraction import Offload
+
+T = TypeVar("T")
 
 
 def refuse(what: str) -> None:
@@ -23,6 +29,49 @@ def answered(question: str, answer: str) -> str:
             return Path(answer).read_text()
         time.sleep(0.01)
     return "nobody answered"
+
+
+def lengths(pieces: Iterator[bytes], factor: int) -> Iterator[int]:
+    for piece in pieces:
+        yield factor * len(piece)
+
+
+def first_and_rest(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces)
+    yield b"".join(pieces)
+
+
+def refusing_the_second(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces)
+    refuse(next(pieces).decode())
+
+
+def doubled_for_ever(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        while True:
+            yield piece * 2
+
+
+@define
+class Source:
+    """Pieces that tell how many were fetched, and whether their source was closed."""
+
+    pieces: tuple[bytes, ...]
+    fetched: int = 0
+    closed: bool = False
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        try:
+            for piece in self.pieces:
+                self.fetched += 1
+                yield piece
+        finally:
+            self.closed = True
+
+
+async def all_of(values: AsyncIterable[T], given: list[T]) -> None:
+    async for value in values:
+        given.append(value)
 
 
 async def until_exists(path: Path) -> None:
@@ -81,3 +130,62 @@ class OffloadContract:
         answer.write_text("late")
 
         assert await asyncio.gather(*(offload.run(operator.add, n, 0) for n in range(3))) == [0, 1, 2]
+
+    async def test_pipes_pieces(self, offload: Offload) -> None:
+        """What a generator makes of pieces comes as it is made, in its order; empty pieces are none."""
+        source = Source((b"one", b"", b"three", b""))
+
+        assert [value async for value in offload.pipe(lengths, source, 2)] == [6, 10]
+        assert [value async for value in offload.pipe(lengths, Source(()), 2)] == []
+        assert source.closed
+
+    async def test_pipes_much(self, offload: Offload) -> None:
+        """Megabytes go through, in pieces of any size."""
+        pieces = tuple(bytes([n]) * n * 100_000 for n in range(1, 20))
+
+        assert [pieces[0], b"".join(pieces[1:])] == [
+            part async for part in offload.pipe(first_and_rest, Source(pieces))
+        ]
+
+    async def test_fetches_no_piece_before_its_time(self, offload: Offload) -> None:
+        """A piece waits in its source until it is asked for, and so does what is given until it is taken."""
+        source = Source(tuple(b"piece" for _ in range(100)))
+        async with aclosing(offload.pipe(lengths, source, 1)) as values:
+            assert [await anext(values), await anext(values)] == [5, 5]
+            assert source.fetched == 2
+        assert source.closed
+
+    async def test_a_pipe_gives_the_exception(self, offload: Offload) -> None:
+        """What the function raises in the middle, or the pieces do, is raised by the pipe, and the next call works."""
+        given: list[bytes] = []
+        source = Source((b"first", b"needle", b"third"))
+        with pytest.raises(NotFound, match=r"There is no needle\."):
+            await all_of(offload.pipe(refusing_the_second, source), given)
+
+        async def broken() -> AsyncGenerator[bytes, None]:
+            yield b"first"
+            raise NotFound("There is no second.")
+
+        with pytest.raises(NotFound, match=r"There is no second\."):
+            await all_of(offload.pipe(refusing_the_second, broken()), given)
+        assert (given, source.fetched, source.closed) == ([b"first", b"first"], 2, True)
+        assert await offload.run(operator.floordiv, 1, 1) == 1
+
+    async def test_pipes_take_turns_with_calls(self, offload: Offload) -> None:
+        """Many pipes and calls together each get what is theirs."""
+
+        async def piped(n: int) -> list[int]:
+            return [value async for value in offload.pipe(lengths, Source((b"x",) * n), n)]
+
+        results = await asyncio.gather(
+            *(piped(n) for n in range(20)), *(offload.run(operator.neg, n) for n in range(20))
+        )
+
+        assert results == [*([n] * n for n in range(20)), *(-n for n in range(20))]
+
+    async def test_a_pipe_may_be_left(self, offload: Offload) -> None:
+        """Who has enough closes it, also one that would never end, and the next call works."""
+        for _ in range(5):
+            async with aclosing(offload.pipe(doubled_for_ever, Source((b"a", b"b")))) as values:
+                assert await anext(values) == b"aa"
+        assert await offload.run(len, "abc") == 3

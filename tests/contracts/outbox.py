@@ -63,6 +63,61 @@ class OutboxContract(ModuleContract):
 
             assert await due(unit) == ["b"]
 
+    async def test_everything_is_due_again(self, transactions: Transactions[Any]) -> None:
+        """When all is lost, all is as if it had never left, whenever it was sent; what is parked stays parked."""
+        async with undone(transactions) as unit:
+            await put(unit, "a", "b", "c", "d")
+            await unit.outbox.mark_sent(["a"], at=NOON + MINUTE)
+            await unit.outbox.mark_sent(["b"], at=NOON + timedelta(days=10_000))
+            await unit.outbox.park("c")
+            await unit.outbox.mark_all_unsent()
+
+            assert await due(unit) == ["a", "b", "d"]
+
+    async def test_what_is_parked_is_kept_and_never_due(self, transactions: Transactions[Any]) -> None:
+        """Neither time nor a note that it was sent, or lost, makes a parked message due; parking twice is no error."""
+        async with undone(transactions) as unit:
+            await put(unit, "c", "a", "b")
+            await unit.outbox.mark_sent(["c"], at=NOON - MINUTE)
+            for id in ("c", "a", "a", "gone"):
+                await unit.outbox.park(id)
+            await unit.outbox.mark_sent(["a", "b"], at=NOON)
+            await unit.outbox.mark_unsent(["c"])
+
+            assert await unit.outbox.due(sent_before=NOON + timedelta(days=100_000)) == [
+                Outgoing(id="b", topic="jobs.chat_turn", payload={"job_id": "b"})
+            ]
+            assert await unit.outbox.parked() == ["c", "a"]
+            assert await unit.outbox.parked(limit=1) == ["c"]
+
+    async def test_what_is_unparked_is_due_and_whole(self, transactions: Transactions[Any]) -> None:
+        """Its content is as it was; of one that is not kept it is said so, and one that was never parked is due."""
+        message = Outgoing(id="a", topic="jobs.embedding", payload={"content": "x"})
+        async with undone(transactions) as unit:
+            await unit.outbox.put(message, at=NOON - MINUTE)
+            await unit.outbox.park("a")
+            await put(unit, "b")
+            await unit.outbox.mark_sent(["b"], at=NOON)
+
+            assert [await unit.outbox.unpark(id) for id in ("a", "b", "gone")] == [True, True, False]
+            assert [m.id for m in await unit.outbox.due(sent_before=NOON - MINUTE)] == ["a", "b"]
+            assert (await unit.outbox.due(sent_before=NOON, limit=1)) == [message]
+            assert await unit.outbox.parked() == []
+
+    async def test_what_was_parked_long_ago_goes(self, transactions: Transactions[Any]) -> None:
+        """By when it was put, and never one that waits; a parked one can also be dropped by itself."""
+        async with undone(transactions) as unit:
+            for number, id in enumerate("abcde"):
+                await unit.outbox.put(Outgoing(id=id, topic="jobs.coffee", payload={}), at=NOON + number * MINUTE)
+            for id in "acde":
+                await unit.outbox.park(id)
+            await unit.outbox.drop("e")
+
+            assert await unit.outbox.drop_parked(put_before=NOON + 3 * MINUTE) == 2
+            assert await unit.outbox.drop_parked(put_before=NOON + 3 * MINUTE) == 0
+            assert await unit.outbox.parked() == ["d"]
+            assert await due(unit) == ["b"]
+
     async def test_many_at_once(self, transactions: Transactions[Any]) -> None:
         """Thousands of messages are marked in one go."""
         ids = [f"m{number}" for number in range(2_500)]

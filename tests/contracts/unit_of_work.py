@@ -90,6 +90,19 @@ class UnitOfWorkContract:
 
         assert await titles(transactions) == ["Checkout is slow"]
 
+    async def test_what_need_not_last_is_there_all_the_same(self, transactions: CaseTransactions) -> None:
+        """One that does not wait for the disk is seen by whoever looks next, and rolled back when it raises."""
+        async with transactions.begin(lasting=False) as unit:
+            await unit.cases.save(a_case())
+        with pytest.raises(RuntimeError):
+            async with transactions.begin(lasting=False) as unit:
+                await unit.cases.save(a_case("case_2"))
+                raise RuntimeError
+        async with transactions.begin() as unit:
+            await unit.cases.save(a_case("case_3", title="Lasting"))
+
+        assert await titles(transactions) == ["Checkout is slow", "Lasting"]
+
     async def test_rolls_back_what_raises(self, transactions: CaseTransactions) -> None:
         """A block that raises leaves nothing behind and passes its error on."""
 

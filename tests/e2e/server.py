@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from attrs import define, field
@@ -66,3 +67,45 @@ class Server:
         assert process.stdout is not None
         process.stdout.close()
         return code
+
+
+@define
+class Worker:
+    """``faultmaven worker`` beside a server on the same data directory."""
+
+    data: Path
+    environment: dict[str, str] = field(factory=dict)
+    _process: "subprocess.Popen[str] | None" = None
+
+    def start(self) -> "Worker":
+        """Returns when it is ready."""
+        command = [sys.executable, "-m", "faultmaven_http.cli", "worker", "--data-dir", str(self.data)]
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                command, stderr=log, env={**os.environ, **self.environment}, start_new_session=True, text=True
+            )
+        while "The worker is ready." not in self.log.read_text():
+            assert self._process.poll() is None, self.log.read_text()[-3000:]
+            time.sleep(0.02)
+        return self
+
+    @property
+    def log(self) -> Path:
+        return self.data.with_name(f"worker-{id(self)}.log")
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL to the whole process group."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 
 from attrs import define, field
 
@@ -13,10 +13,11 @@ class SlowExtractor:
     meanwhile: list[Callable[[], Awaitable[object]]] = field(factory=list)
     read: list[str] = field(factory=list)
 
-    async def extract(self, data: bytes, *, filename: str) -> Extracted:
+    async def extract(self, contents: AsyncIterable[bytes], *, filename: str) -> AsyncGenerator[str | Extracted, None]:
         self.read.append(filename)
         try:
-            return await MemoryTextExtractor().extract(data, filename=filename)
+            async for part in MemoryTextExtractor().extract(contents, filename=filename):
+                yield part
         finally:
             while self.meanwhile:
                 await self.meanwhile.pop(0)()

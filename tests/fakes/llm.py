@@ -1,13 +1,22 @@
-import re
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
 from attrs import define, field, frozen
 
-from faultmaven_domain.agent import ChatResponse, Message
+from faultmaven_domain.agent import ChatResponse, LLMError, Message
 
-#: What a script is made of: words, a whole response, an error to raise, or something to do before answering.
-Reply = str | ChatResponse | BaseException | Callable[[Sequence[Message]], Awaitable[str]]
+
+@frozen
+class Broken:
+    """An answer that ends in an error after these pieces; one that does not stream is the error alone."""
+
+    pieces: tuple[str, ...]
+    error: BaseException = field(factory=LLMError)
+
+
+#: What a script is made of: words, a whole response, an error to raise, an answer that breaks off, or something to do
+#: before answering.
+Reply = str | ChatResponse | BaseException | Broken | Callable[[Sequence[Message]], Awaitable[str]]
 
 
 def _script(replies: Iterable[Reply]) -> deque[Reply]:
@@ -34,21 +43,17 @@ class Prompt:
 
 @define
 class ScriptedLLM:
-    """Plays its replies one after the other and remembers every prompt. Once they are out it says ``otherwise``."""
+    """Plays its replies one after the other and remembers every prompt. Once they are out it says ``otherwise``.
+
+    What it says streams word by word.
+    """
 
     replies: deque[Reply] = field(factory=deque, converter=_script)
     otherwise: str = "The disk is full [1]."
     prompts: list[Prompt] = field(factory=list, init=False)
-    where: str = "https://scripted.example"
-    name: str = "scripted"
-
-    @property
-    def model(self) -> str:
-        return "script-1"
-
-    @property
-    def address(self) -> str:
-        return self.where
+    name: str = field(default="scripted", kw_only=True)
+    model: str = field(default="script-1", kw_only=True)
+    address: str = field(default="https://scripted.example", kw_only=True)
 
     async def ping(self) -> None:
         """Always there."""
@@ -64,16 +69,10 @@ class ScriptedLLM:
         temperature: float = 0.7,
         max_tokens: int | None = None,
     ) -> ChatResponse:
-        self.prompts.append(
-            Prompt(messages=tuple(messages), model=model, temperature=temperature, max_tokens=max_tokens)
-        )
-        reply = self.replies.popleft() if self.replies else self.otherwise
-        if isinstance(reply, BaseException):
-            raise reply
-        if isinstance(reply, ChatResponse):
-            return reply
-        words = reply if isinstance(reply, str) else await reply(messages)
-        return ChatResponse(content=words, model=model or "script-1", provider=self.name)
+        reply = self._next(messages, model, temperature, max_tokens)
+        if isinstance(reply, Broken):
+            raise reply.error
+        return await self._whole(reply, messages, model)
 
     async def stream(
         self,
@@ -83,17 +82,31 @@ class ScriptedLLM:
         temperature: float = 0.7,
         max_tokens: int | None = None,
     ) -> AsyncGenerator[str | ChatResponse, None]:
-        """A reply word by word; a Broken one breaks off after its words."""
-        response = await self.chat(messages, model=model, temperature=temperature, max_tokens=max_tokens)
-        for piece in re.findall(r"\S+\s*", response.content):
-            yield piece
-        if isinstance(response, Broken):
-            raise response.error
-        yield response
+        reply = self._next(messages, model, temperature, max_tokens)
+        if isinstance(reply, Broken):
+            for piece in reply.pieces:
+                yield piece
+            raise reply.error
+        whole = await self._whole(reply, messages, model)
+        *words, last = whole.content.split(" ")
+        for piece in (*(f"{word} " for word in words), last):
+            if piece:
+                yield piece
+        yield whole
 
+    def _next(
+        self, messages: Sequence[Message], model: str | None, temperature: float, max_tokens: int | None
+    ) -> Reply:
+        self.prompts.append(
+            Prompt(messages=tuple(messages), model=model, temperature=temperature, max_tokens=max_tokens)
+        )
+        return self.replies.popleft() if self.replies else self.otherwise
 
-@frozen(kw_only=True)
-class Broken(ChatResponse):
-    """Begins well, and ends in an error."""
-
-    error: Exception
+    async def _whole(self, reply: Reply, messages: Sequence[Message], model: str | None) -> ChatResponse:
+        if isinstance(reply, BaseException):
+            raise reply
+        if isinstance(reply, ChatResponse):
+            return reply
+        assert not isinstance(reply, Broken)
+        words = reply if isinstance(reply, str) else await reply(messages)
+        return ChatResponse(content=words, model=model or self.model, provider=self.name)

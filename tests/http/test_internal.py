@@ -21,7 +21,6 @@ from faultmaven_domain.kernel.errors import AlreadyExists, FaultMavenError, Inva
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
 from faultmaven_http.routes.internal import internal_routes
 from tests.fakes.clock import FakeClock
-from tests.fakes.queue import Postbox
 
 KEY = internal_key("a secret that both processes share")
 
@@ -118,7 +117,7 @@ class TestWire:
 
     async def test_nothing_of_the_kernel(self) -> None:
         """The jobs of this process are no room's use-cases."""
-        jobs = JobService(JobBooks(), Postbox(), FakeClock())
+        jobs = JobService(JobBooks(), FakeClock())
         app = Starlette(routes=internal_routes({JobService: jobs}, KEY))
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x") as http:
             answer = await http.post("/internal/kernel/relay", json={}, headers={"Authorization": f"Bearer {KEY}"})

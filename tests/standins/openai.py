@@ -1,78 +1,101 @@
-"""OpenAI's chat completions as its reference describes them: what is asked is kept, what is answered can be told."""
+"""OpenAI's chat completions, as its reference describes them.
 
-import asyncio
-import time
+``python -m tests.standins.openai --port 0 --sleep 0.3 --grounded`` runs one in a process of its own.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from attrs import define, field
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from attrs import frozen
 
-KEY = "sk-stand-in"
+from tests.standins.playing import Frames, StandIn
+from tests.standins.script import GIVEN, KEY, MADE, SAID, Says
+from tests.standins.serving import serve
+
+_FINISH = {"stop": "stop", "length": "length", "filtered": "content_filter", "refused": "stop"}
+_TROUBLE = {
+    "overloaded": (503, "server_error", "server_error"),
+    "limited": (429, "requests", "rate_limit_exceeded"),
+    "invalid": (400, "invalid_request_error", "context_length_exceeded"),
+}
+_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+_USAGE = {"prompt_tokens": GIVEN, "completion_tokens": MADE, "total_tokens": GIVEN + MADE}
 
 
-@define
-class OpenAIStandIn:
-    """``replies`` are taken from the front: a text, a response, or seconds to wait before the next; then it echoes."""
+@frozen
+class OpenAIDialect:
+    chat_path: str = "/v1/chat/completions"
+    models_path: str = "/v1/models"
+    media_type: str = "text/event-stream"
 
-    replies: list[str | Response | float] = field(factory=list)
-    requests: list[dict[str, Any]] = field(factory=list)
-    finish_reason: str = "stop"
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        return headers.get("authorization") == f"Bearer {KEY}"
 
-    @property
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/v1/chat/completions", self._chat, methods=["POST"]),
-                Route("/v1/models", self._models),
-            ]
+    def wants_stream(self, body: dict[str, Any]) -> bool:
+        return bool(body.get("stream"))
+
+    def question(self, body: dict[str, Any]) -> str:
+        return str(body["messages"][-1]["content"])
+
+    def models(self) -> dict[str, Any]:
+        model = {"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "stand-in"}
+        return {"object": "list", "data": [model]}
+
+    def whole(self, body: dict[str, Any], said: Says) -> dict[str, Any]:
+        refused = said.ending == "refused"
+        message = {
+            "role": "assistant",
+            "content": None if refused else said.text,
+            "refusal": said.text if refused else None,
+        }
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _FINISH[said.ending]}
+        return _envelope(body, "chat.completion", [choice], _USAGE)
+
+    def frames(self, body: dict[str, Any], said: Says, pieces: list[str]) -> Frames:
+        words = "refusal" if said.ending == "refused" else "content"
+        counting = (body.get("stream_options") or {}).get("include_usage")
+        last = [_chunk(body, {}, finish_reason=_FINISH[said.ending])]
+        if counting:
+            last.append(_event(_envelope(body, "chat.completion.chunk", [], _USAGE)))
+        return Frames(
+            [_chunk(body, {"role": "assistant", "content": "", "refusal": None})],
+            [_chunk(body, {words: piece}) for piece in pieces],
+            [*last, b"data: [DONE]\n\n"],
         )
 
-    async def _models(self, request: Request) -> Response:
-        if refusal := self._refusal(request):
-            return refusal
-        model = {"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "stand-in"}
-        return JSONResponse({"object": "list", "data": [model]})
+    def failure(self, status: int, message: str) -> dict[str, Any]:
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        return {"error": {"message": message, "type": kind, "param": None, "code": _CODES.get(status)}}
 
-    async def _chat(self, request: Request) -> Response:
-        if refusal := self._refusal(request):
-            return refusal
-        body = await request.json()
-        self.requests.append(body)
-        reply = self.replies.pop(0) if self.replies else "You said: " + body["messages"][-1]["content"]
-        while isinstance(reply, float):
-            await asyncio.sleep(reply)
-            reply = self.replies.pop(0) if self.replies else "late"
-        if isinstance(reply, Response):
-            return reply
-        return JSONResponse(completion(reply, model=body["model"], finish_reason=self.finish_reason))
-
-    def _refusal(self, request: Request) -> Response | None:
-        if request.headers.get("authorization") == f"Bearer {KEY}":
-            return None
-        return failure(401, "Incorrect API key provided: sk-secret.", "invalid_api_key")
+    def trouble(self, error: str) -> tuple[int, bytes]:
+        status, kind, code = _TROUBLE[error]
+        return status, _event({"error": {"message": SAID, "type": kind, "param": None, "code": code}})
 
 
-def completion(content: str, *, model: str, finish_reason: str = "stop") -> dict[str, Any]:
+OpenAIStandIn = partial(StandIn, OpenAIDialect())
+
+
+def _envelope(body: dict[str, Any], kind: str, choices: list[Any], usage: dict[str, int] | None) -> dict[str, Any]:
     return {
         "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": content, "refusal": None},
-                "logprobs": None,
-                "finish_reason": finish_reason,
-            }
-        ],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+        "object": kind,
+        "created": 1,
+        "model": body["model"],
+        "choices": choices,
+        "usage": usage,
     }
 
 
-def failure(status: int, message: str, code: str, **headers: str) -> Response:
-    error = {"message": message, "type": "error", "param": None, "code": code}
-    return JSONResponse({"error": error}, status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+def _chunk(body: dict[str, Any], delta: dict[str, Any], *, finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return _event(_envelope(body, "chat.completion.chunk", [choice], None))
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(data)}\n\n".encode()
+
+
+if __name__ == "__main__":
+    serve(OpenAIStandIn, "/v1")

@@ -1,6 +1,5 @@
 """An ASGI application on a free port of this machine, for as long as a block lasts."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,13 +8,17 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.standins.serving import BACKLOG, listening
+
 
 @contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
     """Its address, once it answers."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    with listening() as sock:
+        config = uvicorn.Config(
+            app, lifespan="off", log_config=None, date_header=False, timeout_graceful_shutdown=1, backlog=BACKLOG
+        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         while not server.started:

@@ -13,7 +13,12 @@ async def test_clean_up_takes_what_nothing_refers_to() -> None:
 
         removed = await clean_up(fm)
 
-        assert removed == {"token families": 0, "evidence files": 0, "knowledge files": 0}
+        assert removed == {
+            "token families": 0,
+            "evidence files": 0,
+            "knowledge files": 0,
+            "messages of failed jobs": 0,
+        }
         assert await fm.files.download("evidence/fresh") == b"x"
         assert await fm.files.keys("evidence/", older_than=fm.clock.now() + timedelta(seconds=1)) == ["evidence/fresh"]
 

@@ -1,6 +1,7 @@
 """Reading logs without knowing who wrote them: patterns, times, what fails, and what may have come first."""
 
 from .correlate import timeline
+from .lines import lines_of
 from .report import analyse_log, looks_like_log
 from .suspicion import suspects
 from .values import LogLine, LogPattern, LogReport, Onset, Severity, Suspect
@@ -13,6 +14,7 @@ __all__ = [
     "Severity",
     "Suspect",
     "analyse_log",
+    "lines_of",
     "looks_like_log",
     "suspects",
     "timeline",

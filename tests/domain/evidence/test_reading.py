@@ -10,13 +10,12 @@ from faultmaven_domain.kernel.job_desk import WorkCancelled
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
 from faultmaven_domain.kernel.jobs import JobState
 from tests.fakes.people import ANA
-from tests.fakes.queue import Postbox
 
 from .room import LOG, PNG, Room, requested
 
 
 def jobs(room: Room) -> JobService:
-    return JobService(JobBooks(evidence=room.transactions), Postbox(), room.clock)
+    return JobService(JobBooks(evidence=room.transactions), room.clock)
 
 
 class TestReading:

@@ -3,19 +3,36 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultmaven_domain.evidence.search import LONGEST_QUOTE, WINDOW, names_in, search_lines, words
+from faultmaven_domain.evidence.search import (
+    LONGEST_QUOTE,
+    LONGEST_WINDOW,
+    MOST_HELD,
+    WINDOW,
+    Window,
+    names_in,
+    words,
+)
+from faultmaven_domain.evidence.search import search_lines as search_pieces
 
 WORDS = ("timeout", "pool", "connection", "cart", "GET", "200", "the", "failing", "")
 LINES = st.lists(
     st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join) | st.text(max_size=30) | st.just("x " * 1_000),
     max_size=60,
 )
+PIECE = 700
+
+
+def search_lines(text: str, query: str, limit: int) -> tuple[Window, ...]:
+    data = text.encode()
+    return tuple(search_pieces((data[at : at + PIECE] for at in range(0, len(data), PIECE)), query, limit))
+
+
 QUERIES = st.lists(st.sampled_from([*WORDS, "absent"]), max_size=4).map(" ".join)
 
 
 @given(lines=LINES, query=QUERIES, limit=st.integers(0, 5))
 def test_a_window_quotes_what_stands_there(lines: list[str], query: str, limit: int) -> None:
-    """Each line of a window is the file's line of that number, or the beginning of a long one."""
+    """Each line of a window is the file's line of that number, or a part of a long one."""
     text = "\n".join(lines)
     written = text.split("\n")
 
@@ -23,7 +40,7 @@ def test_a_window_quotes_what_stands_there(lines: list[str], query: str, limit: 
         quoted = window.text.split("\n")
         assert 1 <= window.first <= window.last <= len(written)
         assert len(quoted) == window.last - window.first + 1 <= WINDOW
-        assert all(written[window.first - 1 + n].startswith(line) for n, line in enumerate(quoted))
+        assert all(line in written[window.first - 1 + n] for n, line in enumerate(quoted))
         assert len(window.text) <= LONGEST_QUOTE + 80
 
 
@@ -57,6 +74,34 @@ def test_a_rare_word_weighs_more() -> None:
     best = search_lines(text, "pool deadlock", 1)[0]
 
     assert "deadlock" in best.text
+
+
+def test_a_needle_in_a_line_of_any_length_is_found_and_shown() -> None:
+    """What is quoted of a long line is what stands around the word, wherever that is, and nothing else is held."""
+    line = "alpha beta gamma " * LONGEST_WINDOW
+    [window] = search_lines(f"one\n{line} needle98765 {line}\nthree", "needle98765", 3)
+
+    assert (window.first, window.last) == (2, 2)
+    assert "needle98765" in window.text
+    assert len(window.text) <= LONGEST_QUOTE
+
+
+def test_the_last_line_of_a_window_may_be_the_one() -> None:
+    """A quote that had no room for the line with the word begins at it."""
+    lines = [*["nothing here " * 20] * (WINDOW - 1), "deadlock"]
+    [window] = search_lines("\n".join(lines), "deadlock", 1)
+
+    assert (window.first, window.text) == (WINDOW, "deadlock")
+
+
+def test_of_very_many_windows_the_best_are_kept() -> None:
+    """However often a word is found, a rarer one beside it is not lost among them."""
+    common = "\n".join(["pool"] * WINDOW) + "\n"
+    text = common * MOST_HELD + "pool deadlock\n" * WINDOW + common * 3 * MOST_HELD
+
+    [best] = search_lines(text, "pool deadlock", 1)
+
+    assert best.text.startswith("pool deadlock")
 
 
 def test_the_words_of_a_question_find_nothing_by_themselves() -> None:

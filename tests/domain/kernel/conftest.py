@@ -4,10 +4,13 @@ import pytest
 
 from faultmaven_adapters.memory.transactions import memory_transactions
 from faultmaven_domain.kernel.job_desk import JobDesk
-from faultmaven_domain.kernel.job_service import JobBooks
+from faultmaven_domain.kernel.job_relay import JobRelay
+from faultmaven_domain.kernel.job_runner import JobRunner
+from faultmaven_domain.kernel.job_service import JobBooks, JobService
 from faultmaven_domain.kernel.jobs import Job
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
+from tests.fakes.queue import Postbox
 
 from .coffee import Ask, CoffeeRequested, Row
 
@@ -15,6 +18,26 @@ from .coffee import Ask, CoffeeRequested, Row
 @pytest.fixture
 def books() -> JobBooks:
     return JobBooks({module: memory_transactions(module) for module in ("case", "agent")})
+
+
+@pytest.fixture
+def queue() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def relay(books: JobBooks, queue: Postbox, clock: FakeClock) -> JobRelay:
+    return JobRelay(books, queue, clock)
+
+
+@pytest.fixture
+def jobs(books: JobBooks, clock: FakeClock) -> JobService:
+    return JobService(books, clock)
+
+
+@pytest.fixture
+def runner(books: JobBooks, clock: FakeClock) -> JobRunner:
+    return JobRunner(books, clock)
 
 
 @pytest.fixture

@@ -7,23 +7,12 @@ from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
 from faultmaven_domain.kernel.job_desk import JobDesk, TryAgain, WorkCancelled
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
-from faultmaven_domain.kernel.jobs import LEASE, MAX_ATTEMPTS, JobNotFound, JobState
+from faultmaven_domain.kernel.jobs import LEASE, MAX_ATTEMPTS, Job, JobNotFound, JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.death import Killed
 from tests.fakes.people import ANA
-from tests.fakes.queue import Postbox
 
 from .coffee import Ask, CoffeeRequested, Row
-
-
-@pytest.fixture
-def runner(books: JobBooks, clock: FakeClock) -> JobRunner:
-    return JobRunner(books, clock)
-
-
-@pytest.fixture
-def jobs(books: JobBooks, clock: FakeClock) -> JobService:
-    return JobService(books, Postbox(), clock)
 
 
 async def waiting(books: JobBooks, clock: FakeClock) -> list[str]:
@@ -33,6 +22,24 @@ async def waiting(books: JobBooks, clock: FakeClock) -> list[str]:
         async with transactions.view() as unit:
             held += await unit.outbox.due(sent_before=clock.now() + timedelta(days=1))
     return [message.id for message in held]
+
+
+async def parked(books: JobBooks) -> list[str]:
+    """The messages that are kept for a retry."""
+    kept = []
+    for transactions in books.values():
+        async with transactions.view() as unit:
+            kept += await unit.outbox.parked()
+    return kept
+
+
+async def taken_over(runner: JobRunner, clock: FakeClock, job: Job) -> Job:
+    """Another worker begins the job, a lease later."""
+    clock.advance(LEASE)
+    async with runner.books["agent"].begin() as unit:
+        current = await unit.jobs.get(job.job_id)
+        assert current is not None
+        return await unit.jobs.save(current.begun(at=clock.now()))
 
 
 class Work:
@@ -101,21 +108,25 @@ async def test_a_dead_workers_job_is_taken_over(runner: JobRunner, clock: FakeCl
     assert (ended.state, ended.attempts, work.runs) == (JobState.COMPLETED, 2, 2)
 
 
-async def test_a_job_that_kills_its_workers_is_parked(runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
-    """What no worker survives is not begun for ever."""
+async def test_a_job_that_kills_its_workers_is_parked(
+    runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """What no worker survives is not begun for ever; its message is kept, also when it is delivered once more."""
     job, work = await ask(), Work(*[Killed() for _ in range(MAX_ATTEMPTS)])
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(Killed):
             await runner.run(job.job_id, work)
         clock.advance(LEASE)
 
-    await runner.run(job.job_id, work)
+    for _ in range(2):
+        await runner.run(job.job_id, work)
 
-    parked = await row(job.job_id)
-    assert (parked.state, parked.error) == (
-        JobState.FAILED,
-        "Given up after 3 tries. Its worker died each time.",
-    )
+        given_up = await row(job.job_id)
+        assert (given_up.state, given_up.error) == (
+            JobState.FAILED,
+            "Given up after 3 tries. Its worker died each time.",
+        )
+        assert (await waiting(books, clock), await parked(books)) == ([], [job.job_id])
     assert work.runs == MAX_ATTEMPTS
 
 
@@ -138,7 +149,7 @@ async def test_a_worker_that_is_told_to_stop_hands_its_job_back(
 async def test_what_may_pass_is_tried_again(
     runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
 ) -> None:
-    """An outage puts the job back, each time for longer; its owner can read why; the last one parks it as failed."""
+    """An outage puts the job back, each time for longer; its owner can read why; the last one parks job and message."""
     job, work = await ask(), Work(*[Unavailable("No coffee.") for _ in range(MAX_ATTEMPTS)])
     delays = []
     for _ in range(MAX_ATTEMPTS - 1):
@@ -154,7 +165,7 @@ async def test_what_may_pass_is_tried_again(
     failed = await row(job.job_id)
     assert (failed.state, failed.attempts, failed.error) == (JobState.FAILED, MAX_ATTEMPTS, "No coffee.")
     assert delays == [2, 4]
-    assert await waiting(books, clock) == []
+    assert (await waiting(books, clock), await parked(books)) == ([], [job.job_id])
 
 
 async def test_what_cannot_pass_fails_at_once(
@@ -167,7 +178,7 @@ async def test_what_cannot_pass_fails_at_once(
 
     failed = await row(job.job_id)
     assert (failed.state, failed.attempts, failed.error) == (JobState.FAILED, 1, "No such cup.")
-    assert await waiting(books, clock) == []
+    assert (await waiting(books, clock), await parked(books)) == ([], [job.job_id])
 
 
 async def test_an_inner_error_is_not_told(runner: JobRunner, ask: Ask, row: Row) -> None:
@@ -201,23 +212,100 @@ async def test_a_worker_that_lost_its_lease_spoils_nothing(
     assert (await row(job.job_id)).state is JobState.COMPLETED
 
 
-@pytest.mark.parametrize("late", [Unavailable(), InvalidInput()])
-async def test_a_late_error_leaves_the_new_worker_its_job(
-    runner: JobRunner, clock: FakeClock, ask: Ask, row: Row, late: Exception
+@pytest.mark.parametrize("late", [None, Unavailable(), InvalidInput(), RuntimeError()])
+async def test_what_was_taken_over_is_the_new_workers(
+    runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row, late: Exception | None
 ) -> None:
-    """An error of a worker that lost its lease neither frees nor fails what another is working on."""
+    """However a worker that lost its lease ends, it changes nothing, and the queue is told to keep the message."""
     job = await ask()
-    errors = [late]
+    new: list[Job] = []
 
-    async def first() -> None:
+    async def paused() -> None:
+        new.append(await taken_over(runner, clock, job))
+        if late is not None:
+            raise late
+
+    with pytest.raises(TryAgain) as later:
+        await runner.run(job.job_id, paused)
+
+    assert later.value.delay == LEASE
+    assert await row(job.job_id) == new[0]
+    assert await waiting(books, clock) == [job.job_id]
+
+
+async def test_a_worker_that_lost_its_job_and_is_stopped_hands_nothing_back(
+    runner: JobRunner, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """The attempt that is not its own any more goes on elsewhere."""
+    job = await ask()
+    new: list[Job] = []
+
+    async def paused() -> None:
+        new.append(await taken_over(runner, clock, job))
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await runner.run(job.job_id, paused)
+
+    assert await row(job.job_id) == new[0]
+
+
+async def test_a_paused_workers_signs_of_life_are_not_taken_down(
+    runner: JobRunner, jobs: JobService, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """It neither keeps the new worker's lease up nor moves its progress, and its own heartbeat tells it to stop."""
+    job = await ask()
+    new: list[Job] = []
+
+    async def paused() -> None:
+        new.append(await taken_over(runner, clock, job))
+        clock.advance(LEASE / 2)
+        await JobDesk(runner.books["agent"], clock).progress(job.job_id, 0.9)
+        await jobs.beat(job_id=job.job_id)
+        raise AssertionError("it was not told")
+
+    with pytest.raises(TryAgain):
+        await runner.run(job.job_id, paused)
+
+    assert await row(job.job_id) == new[0]
+
+
+async def test_a_paused_worker_hears_that_its_job_has_ended(
+    runner: JobRunner, jobs: JobService, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """When the other one is done already there is nothing more to deliver."""
+    job = await ask()
+    ended: list[Job] = []
+
+    async def paused() -> None:
         clock.advance(LEASE)
-        async with runner.books["agent"].begin() as unit:
-            await unit.jobs.save((await row(job.job_id)).begun(at=clock.now()))
-        raise errors.pop()
+        await runner.run(job.job_id, Work())
+        ended.append(await row(job.job_id))
+        await jobs.beat(job_id=job.job_id)
 
-    await runner.run(job.job_id, first)
+    await runner.run(job.job_id, paused)
 
-    assert (await row(job.job_id)).held(at=clock.now())
+    assert await row(job.job_id) == ended[0]
+    assert (ended[0].state, ended[0].attempts) == (JobState.COMPLETED, 2)
+
+
+async def test_signs_of_life_of_a_worker_that_holds_its_job(
+    runner: JobRunner, jobs: JobService, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """They are taken down, each at its time."""
+    job = await ask()
+    seen: list[Job] = []
+
+    async def work() -> None:
+        clock.advance(LEASE / 2)
+        await JobDesk(runner.books["agent"], clock).progress(job.job_id, 0.5)
+        clock.advance(LEASE / 4)
+        seen.append(await jobs.beat(job_id=job.job_id))
+
+    await runner.run(job.job_id, work)
+
+    assert (seen[0].heartbeat_at, seen[0].progress, seen[0].attempts) == (clock.now(), 0.5, 1)
+    assert (await row(job.job_id)).state is JobState.COMPLETED
 
 
 async def test_called_off_while_it_ran(runner: JobRunner, jobs: JobService, ask: Ask, row: Row) -> None:
@@ -249,7 +337,7 @@ async def test_called_off_too_late(runner: JobRunner, jobs: JobService, ask: Ask
 
 
 @pytest.mark.parametrize("error", [None, Unavailable()])
-async def test_a_row_that_vanished(runner: JobRunner, ask: Ask, error: Exception | None) -> None:
+async def test_a_row_that_vanished(runner: JobRunner, jobs: JobService, ask: Ask, error: Exception | None) -> None:
     """A job whose row is gone when its work ends has nothing to end."""
     job = await ask()
 
@@ -259,11 +347,9 @@ async def test_a_row_that_vanished(runner: JobRunner, ask: Ask, error: Exception
         if error is not None:
             raise error
 
-    if error is None:
-        with pytest.raises(JobNotFound):
-            await runner.run(job.job_id, work)
-    else:
-        await runner.run(job.job_id, work)
+    await runner.run(job.job_id, work)
+
+    assert await jobs.list(principal=ANA) == ()
 
 
 class TestDesk:

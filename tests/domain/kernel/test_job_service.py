@@ -2,10 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from faultmaven_domain.kernel.errors import Conflict, InvalidInput, Unavailable
+from faultmaven_domain.kernel.errors import Conflict, Forbidden, InvalidInput
+from faultmaven_domain.kernel.job_relay import JobRelay
 from faultmaven_domain.kernel.job_runner import JobRunner
-from faultmaven_domain.kernel.job_service import RESEND_AFTER, JobBooks, JobService
-from faultmaven_domain.kernel.jobs import LEASE, Job, JobNotFound, JobState
+from faultmaven_domain.kernel.job_service import PARKED_FOR, JobService
+from faultmaven_domain.kernel.jobs import Job, JobNotFound, JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.death import Killed
 from tests.fakes.people import ANA, BOB, ROOT
@@ -14,27 +15,21 @@ from tests.fakes.queue import Postbox
 from .coffee import Ask, Row
 
 
-@pytest.fixture
-def queue() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def jobs(books: JobBooks, queue: Postbox, clock: FakeClock) -> JobService:
-    return JobService(books, queue, clock)
-
-
-@pytest.fixture
-def runner(books: JobBooks, clock: FakeClock) -> JobRunner:
-    return JobRunner(books, clock)
-
-
 async def nothing() -> None:
     pass
 
 
 async def die() -> None:
     raise Killed
+
+
+async def fail(runner: JobRunner, job: Job) -> None:
+    """Have the job fail for good."""
+
+    async def wrong() -> None:
+        raise InvalidInput("No such cup.")
+
+    await runner.run(job.job_id, wrong)
 
 
 async def begin(runner: JobRunner, job: Job) -> None:
@@ -92,7 +87,7 @@ class TestReading:
 
 
 class TestCalling:
-    async def test_off(self, jobs: JobService, queue: Postbox, clock: FakeClock, ask: Ask) -> None:
+    async def test_off(self, jobs: JobService, relay: JobRelay, clock: FakeClock, ask: Ask) -> None:
         """A job that is called off ends there and is never sent; calling it off twice is no error."""
         job = await ask()
 
@@ -100,7 +95,7 @@ class TestCalling:
 
         assert (off.state, off.finished_at) == (JobState.CANCELLED, clock.now())
         assert await jobs.cancel(principal=ANA, job_id=job.job_id) == off
-        assert await jobs.relay() == 0
+        assert await relay.run() == 0
 
     async def test_off_after_its_end(self, jobs: JobService, runner: JobRunner, ask: Ask) -> None:
         """What is done cannot be called off."""
@@ -128,84 +123,102 @@ class TestCalling:
             await jobs.beat(job_id="none")
 
 
-class TestRelaying:
-    async def test_sends_what_waits(self, jobs: JobService, queue: Postbox, ask: Ask) -> None:
-        """Every module's messages go out whole, and only once."""
-        first, second = await ask("case"), await ask("agent")
-
-        assert [await jobs.relay(), await jobs.relay()] == [2, 0]
-        assert queue.ids == [first.job_id, second.job_id]
-        assert queue.sent[0].job_type == "jobs.coffee"
-        assert queue.sent[0].payload == {"job_id": first.job_id, "version": "1.0", "cups": 1}
-
-    async def test_sends_again_what_was_lost(
-        self, jobs: JobService, queue: Postbox, clock: FakeClock, ask: Ask
+class TestRetrying:
+    async def test_a_failed_job(
+        self, jobs: JobService, runner: JobRunner, relay: JobRelay, queue: Postbox, ask: Ask, row: Row
     ) -> None:
-        """A queue that forgot a message gets it again after a while of silence, and not before."""
+        """It is as it was when it was asked for, its message is due at once and whole, and it can be done."""
         job = await ask()
-        await jobs.relay()
+        await relay.run()
+        await fail(runner, job)
+        assert (await relay.run(), queue.ids) == (0, [job.job_id])
 
-        clock.advance(RESEND_AFTER)
-        assert await jobs.relay() == 0
-        clock.advance(timedelta(seconds=1))
-        assert await jobs.relay() == 1
-        assert queue.ids == [job.job_id, job.job_id]
+        retried = await jobs.retry(principal=ANA, job_id=job.job_id)
 
-    async def test_leaves_alone_what_is_worked_on(
-        self, jobs: JobService, runner: JobRunner, clock: FakeClock, ask: Ask
-    ) -> None:
-        """A worker's sign of life keeps the message from being sent beside it; its death lets it go out again."""
-        job = await ask()
-        await jobs.relay()
-        await begin(runner, job)
-        clock.advance(RESEND_AFTER + timedelta(seconds=1))
-        await jobs.beat(job_id=job.job_id)
-
-        assert await jobs.relay() == 0
-        clock.advance(RESEND_AFTER + LEASE)
-        assert await jobs.relay() == 1
-
-    async def test_sends_nothing_of_what_has_ended(
-        self, jobs: JobService, runner: JobRunner, clock: FakeClock, ask: Ask
-    ) -> None:
-        """A message goes with its job."""
-        job = await ask()
+        assert retried == job == await row(job.job_id)
+        assert await relay.run() == 1
+        assert queue.sent[0] == queue.sent[1]
         await runner.run(job.job_id, nothing)
-        clock.advance(RESEND_AFTER * 2)
+        assert ((await row(job.job_id)).state, (await row(job.job_id)).attempts) == (JobState.COMPLETED, 1)
 
-        assert await jobs.relay() == 0
-
-    async def test_keeps_what_could_not_be_sent(self, jobs: JobService, queue: Postbox, ask: Ask) -> None:
-        """A queue that is away loses nothing: what it did not take goes out when it is back."""
+    async def test_by_whom(self, jobs: JobService, runner: JobRunner, ask: Ask) -> None:
+        """Its owner may and an admin may; to another it is not there."""
         job = await ask()
-        queue.away = True
-        with pytest.raises(Unavailable):
-            await jobs.relay()
+        await fail(runner, job)
 
-        queue.away = False
+        with pytest.raises(JobNotFound):
+            await jobs.retry(principal=BOB, job_id=job.job_id)
+        assert (await jobs.retry(principal=ROOT, job_id=job.job_id)).state is JobState.QUEUED
 
-        assert await jobs.relay() == 1
-        assert queue.ids == [job.job_id]
+    async def test_only_what_failed(self, jobs: JobService, runner: JobRunner, ask: Ask) -> None:
+        """What waits, runs, is done or was called off is left as it is, and the refusal says which it is."""
+        queued, running, done, off = [await ask() for _ in range(4)]
+        await begin(runner, running)
+        await runner.run(done.job_id, nothing)
+        await jobs.cancel(principal=ANA, job_id=off.job_id)
 
+        for job, word in ((queued, "queued"), (running, "running"), (done, "completed"), (off, "cancelled")):
+            before = await jobs.get(principal=ANA, job_id=job.job_id)
+            with pytest.raises(Conflict, match=word):
+                await jobs.retry(principal=ANA, job_id=job.job_id)
+            assert await jobs.get(principal=ANA, job_id=job.job_id) == before
+        with pytest.raises(JobNotFound):
+            await jobs.retry(principal=ROOT, job_id="none")
 
-async def test_release_frees_what_a_dead_server_held(
-    jobs: JobService, runner: JobRunner, queue: Postbox, ask: Ask, row: Row
-) -> None:
-    """Whoever starts alone waits for no lease: every running job is free, and every message goes out anew."""
-    held, sent, done = [await ask() for _ in range(3)]
-    await runner.run(done.job_id, nothing)
-    await jobs.relay()
-    await begin(runner, held)
+    async def test_what_failed_too_long_ago(
+        self, jobs: JobService, runner: JobRunner, clock: FakeClock, ask: Ask, row: Row
+    ) -> None:
+        """Messages of failed jobs are kept for thirty days; those that wait are never let go."""
+        old, waiting = await ask(), await ask("case")
+        await fail(runner, old)
+        clock.advance(PARKED_FOR)
+        young = await ask()
+        await fail(runner, young)
+        assert await jobs.forget_parked() == 0
+        clock.advance(timedelta(seconds=1))
 
-    assert await jobs.release() == 1
+        assert await jobs.forget_parked() == 1
 
-    freed = await row(held.job_id)
-    assert (freed.state, freed.error, freed.attempts) == (JobState.QUEUED, "Its worker died while it ran.", 1)
-    assert (await row(done.job_id)).state is JobState.COMPLETED
-    assert await jobs.relay() == 2
-    assert queue.ids == [held.job_id, sent.job_id] * 2
-    await runner.run(held.job_id, nothing)
-    assert (await row(held.job_id)).state is JobState.COMPLETED
+        failed = await row(old.job_id)
+        with pytest.raises(Conflict, match="not kept"):
+            await jobs.retry(principal=ANA, job_id=old.job_id)
+        assert await row(old.job_id) == failed
+        assert [job.job_id for job in await jobs.retry_failed(principal=ROOT)] == [young.job_id]
+        assert (await row(waiting.job_id)).state is JobState.QUEUED
+
+    async def test_all_that_failed(
+        self, jobs: JobService, runner: JobRunner, relay: JobRelay, clock: FakeClock, ask: Ask
+    ) -> None:
+        """Every owner's, of every module, however many; what has not failed stays as it is."""
+        failed = [await ask("case") for _ in range(130)] + [await ask(owner_id=None)]
+        for job in failed:
+            await fail(runner, job)
+        done, off = await ask(), await ask()
+        await runner.run(done.job_id, nothing)
+        await jobs.cancel(principal=ANA, job_id=off.job_id)
+
+        retried = await jobs.retry_failed(principal=ROOT)
+
+        assert sorted(job.job_id for job in retried) == sorted(job.job_id for job in failed)
+        assert {job.state for job in retried} == {JobState.QUEUED}
+        assert await relay.run() == len(failed)
+        assert await jobs.retry_failed(principal=ROOT) == ()
+
+    async def test_all_is_for_admins(self, jobs: JobService) -> None:
+        """Nobody else has other people's work done again."""
+        with pytest.raises(Forbidden):
+            await jobs.retry_failed(principal=ANA)
+
+    async def test_what_failed_cannot_be_called_off(
+        self, jobs: JobService, runner: JobRunner, ask: Ask, row: Row
+    ) -> None:
+        """The refusal leaves its message where it is."""
+        job = await ask()
+        await fail(runner, job)
+
+        with pytest.raises(Conflict):
+            await jobs.cancel(principal=ANA, job_id=job.job_id)
+        assert (await jobs.retry(principal=ANA, job_id=job.job_id)).state is JobState.QUEUED
 
 
 async def test_a_sign_of_life_tells_of_a_call_off(jobs: JobService, runner: JobRunner, ask: Ask) -> None:

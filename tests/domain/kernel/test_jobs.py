@@ -10,6 +10,7 @@ from faultmaven_domain.kernel.jobs import ENDED, LEASE, Job, JobState
 from tests.fakes.clock import NOON
 
 SECONDS = st.integers(0, 30).map(lambda seconds: timedelta(seconds=seconds))
+JUMPS = st.integers(-3_600, 3_600).map(lambda seconds: timedelta(seconds=seconds))
 
 
 def a_job() -> Job:
@@ -35,6 +36,10 @@ class JobLife(RuleBasedStateMachine):
     def time_passes(self, passed: timedelta) -> None:
         self.now += passed
 
+    @rule(jump=JUMPS)
+    def the_clock_is_set(self, jump: timedelta) -> None:
+        self.now += jump
+
     @precondition(lambda self: self.free)
     @rule()
     def a_worker_begins(self) -> None:
@@ -55,6 +60,19 @@ class JobLife(RuleBasedStateMachine):
     @rule()
     def it_is_put_back(self) -> None:
         self.become(self.job.put_back(error="not now"))
+
+    @precondition(lambda self: self.job.state is JobState.FAILED)
+    @rule()
+    def it_is_retried(self) -> None:
+        self.become(self.job.retried())
+        self.before = self.job
+        assert self.job == a_job()
+
+    @precondition(lambda self: self.job.state is not JobState.FAILED)
+    @rule()
+    def nothing_else_can_be_retried(self) -> None:
+        with pytest.raises(Conflict):
+            self.job.retried()
 
     @rule(error=st.none() | st.just("never"))
     def it_is_finished(self, error: str | None) -> None:
@@ -93,7 +111,14 @@ class JobLife(RuleBasedStateMachine):
     def a_lease_is_left_where_it_is_held(self) -> None:
         left = self.job.lease_left(at=self.now)
         assert self.job.held(at=self.now) == (timedelta(0) < left <= LEASE)
-        assert not self.job.held(at=self.now + left)
+        assert not (left and self.job.held(at=self.now + 2 * LEASE))
+        if self.job.heartbeat_at is not None and self.job.heartbeat_at <= self.now:
+            assert not self.job.held(at=self.now + left)
+
+    @invariant()
+    def one_attempt_holds_it(self) -> None:
+        holders = [attempt for attempt in range(self.job.attempts + 1) if self.job.held_by(attempt)]
+        assert holders == ([self.job.attempts] if self.job.state is JobState.RUNNING else [])
 
 
 JobLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
@@ -106,3 +131,11 @@ def test_a_worker_that_shows_life_keeps_its_lease() -> None:
 
     assert job.held(at=NOON + LEASE)
     assert not job.held(at=NOON + LEASE * 1.5)
+
+
+def test_a_sign_of_life_from_the_future_holds_no_longer_than_a_lease() -> None:
+    """A clock that was ahead, or was set back since, does not keep a dead worker's job for as long as it was wrong."""
+    job = a_job().begun(at=NOON + timedelta(hours=1))
+
+    assert not job.held(at=NOON)
+    assert job.begun(at=NOON).attempts == 2

@@ -4,7 +4,7 @@ import hashlib
 from contextlib import suppress
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from faultmaven_domain.kernel.files import StoredFile
 from faultmaven_domain.kernel.job_desk import TryAgain
@@ -24,7 +24,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.embedding_model import FakeModel
 from tests.fakes.ids import FakeIds
 from tests.fakes.people import ANA
-from tests.fakes.queue import Postbox
 from tests.fakes.reach import Reach
 
 MESSAGES = {"jobs.embedding": (EmbeddingRequested, "index"), "events.document_deleted": (DocumentDeleted, "forget")}
@@ -40,11 +39,10 @@ class Room:
     clock: FakeClock
     ids: FakeIds
     reach: Reach
-    queue: Postbox = field(factory=Postbox)
 
     @property
     def jobs(self) -> JobService:
-        return JobService(JobBooks(knowledge=self.here.transactions), self.queue, self.clock)
+        return JobService(JobBooks(knowledge=self.here.transactions), self.clock)
 
     async def with_model(self, model: FakeModel) -> "Room":
         """The same room after a restart with another model."""

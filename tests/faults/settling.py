@@ -1,0 +1,98 @@
+"""After the faults: every job comes to its end, and everything is looked for."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from . import books, index
+from .checks import Checker
+from .ledger import Kind, Ledger
+from .life import Life, command
+from .row import Row, none_of
+
+#: How long the jobs of the faults' time may take to end, in seconds.
+PATIENCE = 240.0
+#: How often what was given up is tried again.
+RETRIES = 3
+
+
+@define(eq=False)
+class End:
+    """How it ended."""
+
+    jobs: dict[str, dict[str, Any]]
+    given_up: Counter[str] = field(factory=Counter)
+    retrying: list[str] = field(factory=list)
+
+
+def settled(ledger: Ledger, checker: Checker, life: Life, data: Path, *, helpers: tuple[Life, ...] = ()) -> list[Row]:
+    """Wait for the jobs, retry those that were given up, look for everything, stop the server, look at its files."""
+    end = _ended(ledger, checker, data)
+    checker.there(ledger.acknowledged())
+    checker.once(ledger)
+    for asked in ledger.acknowledged():
+        if asked.job_id is not None and (job := end.jobs.get(asked.job_id)) and job["status"] != "completed":
+            checker.findings.unended[f"{asked}: {job['status']} after {job['attempts']} tries, {job['error']}"] = None
+    documents = ledger.acknowledged(Kind.DOCUMENT)
+    checker.searchable(d for d in documents if end.jobs.get(d.job_id or "", {}).get("status") == "completed")
+    checker.close()
+    codes = [one.stop() for one in (*helpers, life)]
+    shelf = index.compared(data, books.documents(data))
+    integrity = {path.name: books.integrity_of(path) for path in sorted(data.glob("*.db"))}
+    return [
+        *_counted(ledger, checker, end, shelf),
+        none_of("SQLite damaged in the end", [f"{name}: {says}" for name, says in integrity.items() if says != "ok"]),
+        none_of("messages left in an outbox", books.unsent(data)),
+        none_of("exit codes other than 0", [str(code) for code in codes if code]),
+    ]
+
+
+def _counted(ledger: Ledger, checker: Checker, end: End, shelf: index.Shelf) -> list[Row]:
+    kinds = Counter(asked.kind.value for asked in ledger.acknowledged())
+    found = checker.findings
+    unanswered = len(ledger.all()) - len(ledger.acknowledged())
+    again = sum(job["attempts"] > 1 for job in end.jobs.values())
+    refusals = ", ".join(f"{count} × {why}" for why, count in ledger.refusals.most_common())
+    given_up = ", ".join(f"{count} × {why}" for why, count in end.given_up.most_common())
+    return [
+        Row("acknowledged", ", ".join(f"{count} {kind}s" for kind, count in kinds.items())),
+        Row("  looked for", f"{found.looked} times; {unanswered} more asked for in vain"),
+        none_of("lost", list(found.lost)),
+        none_of("doubled", [*found.doubled, *shelf.doubled]),
+        none_of("half-indexed and searchable", [*found.half, *shelf.halved]),
+        Row("  passages nobody names any more", str(shelf.left_behind)),
+        Row("jobs acknowledged", f"{len(end.jobs)}, {again} begun more than once"),
+        Row("  given up, then retried", f"{sum(end.given_up.values())}: {given_up}" if given_up else "0"),
+        none_of("  could not be retried", end.retrying),
+        none_of("  not completed in the end", list(found.unended)),
+        Row("refused", refusals or "0"),
+        none_of("what no client should see", ledger.complaints),
+    ]
+
+
+def _ended(ledger: Ledger, checker: Checker, data: Path) -> End:
+    asked = [one for one in ledger.acknowledged() if one.job_id is not None]
+    _quiet(data)
+    end = End(checker.jobs(asked))
+    for _ in range(RETRIES):
+        failed = [job for job in books.jobs(data).values() if job.state == "failed"]
+        if not failed:
+            break
+        end.given_up.update(job.error or "no reason" for job in failed)
+        retry = command(data, "jobs", "retry", "--failed")
+        if retry.returncode:
+            end.retrying.append(f"faultmaven jobs retry ended with {retry.returncode}: {retry.stderr.strip()[-300:]}")
+            break
+        _quiet(data)
+        end.jobs = checker.jobs(asked)
+    return end
+
+
+def _quiet(data: Path) -> None:
+    """Until no job waits or runs, or there is no more point in waiting."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not all(job.ended for job in books.jobs(data).values()):
+        time.sleep(0.2)
