@@ -1,5 +1,7 @@
 """The project's sessions: ``nox`` runs lint, typing and tests; ``nox -s bench`` and ``nox -s eval`` measure."""
 
+import os
+
 import nox
 
 nox.needs_version = ">=2026.10.20"
@@ -15,6 +17,11 @@ def installed(session: nox.Session) -> None:
     compiled = {"UV_COMPILE_BYTECODE": "1"}  # where Python may not write it, each process would compile it all again
     session.install("--require-hashes", "-r", "requirements-dev.lock", env=compiled)
     session.install("--no-deps", "-e", ".")
+
+
+def _given(name: str) -> dict[str, str]:
+    """A variable of the caller's environment, where it is set."""
+    return {name: os.environ[name]} if name in os.environ else {}
 
 
 @nox.session
@@ -42,9 +49,20 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Speed and memory, side by side with a peer or a limit in the same run."""
+    """Speed and memory, side by side with a peer or a limit in the same run; `-- --help` for parts of it.
+
+    The peer, sentence-transformers on PyTorch, gets an environment of its own the first time, which is large.
+    """
     installed(session)
-    session.run("python", "-m", "tests.bench", *session.posargs)
+    peer = {} if "--quick" in session.posargs else {"FAULTMAVEN_PEER_PYTHON": ".nox/peer/bin/python"}
+    session.run("python", "-m", "tests.bench", *session.posargs, env={**peer, **_given("FAULTMAVEN_PEER_PYTHON")})
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kills and full disks at random moments, and what was lost by them; `-- --help` for parts of it."""
+    installed(session)
+    session.run("python", "-m", "tests.faults", *session.posargs)
 
 
 @nox.session(name="eval")

@@ -86,7 +86,7 @@ async def open(
             yield fm
             return
         books: JobBooks = opening.adapters[JobBooks]
-        relay = JobRelay(books, opening.queue, opening.clock)
+        relay: JobRelay = services[JobRelay]
         if opening.alone:
             await relay.release()
         if "knowledge" in modules:

@@ -31,6 +31,7 @@ from faultmaven_domain.kernel.errors import Misconfigured
 from faultmaven_domain.kernel.extraction import Offload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.ids import IdSource
+from faultmaven_domain.kernel.job_relay import JobRelay
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
 from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
@@ -121,7 +122,7 @@ def compose(
             container.register(port, instance=service)
         services[room.service] = service
     services[Providers] = adapters[Providers]
-    for worker in (JobService, JobRunner):
+    for worker in (JobService, JobRunner, JobRelay):
         container.register(worker, scope=punq.Scope.singleton)
         services[worker] = container.resolve(worker)
     return services

@@ -181,7 +181,7 @@ class Conversation:
         """No event of it is sent after this."""
         task = self._followed.pop(job_id, None)
         if task is not None:
-            pass
+            task.cancel()
             await asyncio.wait({task})
 
     async def _tell(self, principal: Principal, turn: Turn, after: str | None) -> None:

@@ -39,15 +39,13 @@ class EventStream(Response):
                 await self._sent(send, b"", more_body=False)
 
     async def _streamed(self, receive: Receive, send: Send) -> bool:
-        """Until it is over, or was open long enough; False where nobody reads it any more."""
+        """Until it is over, was open long enough or has no reader; False where that one takes nothing any more."""
         streaming = asyncio.create_task(self._stream(send))
         gone, stopping = asyncio.create_task(_gone(receive)), asyncio.create_task(self._pushing.stopping.wait())
         tasks: set[asyncio.Task[Any]] = {streaming, gone, stopping}
         try:
             await asyncio.wait(tasks, timeout=self._pushing.longest_stream, return_when=asyncio.FIRST_COMPLETED)
-            if streaming.done():
-                return streaming.result()
-            return not gone.done()
+            return not streaming.done() or streaming.result()
         finally:
             for task in tasks:
                 task.cancel()

@@ -14,6 +14,7 @@ ONE_AT_A_TIME = threading.Lock()
 FEWEST_CHARACTERS = 20  # of text on a page with pictures; below it, the page is taken for a scan
 SCAN_SCALE = 200 / 72  # 200 dots per inch
 LONGEST_SIDE = 3000  # pixels a page is drawn to, at most
+MOST_PAGES = 5_000  # that are read; a file may claim any number of them
 
 
 def pdf_text(data: bytes, *, ocr_seconds: float) -> tuple[str, int, tuple[str, ...]]:
@@ -39,7 +40,8 @@ def _pages(document: Any, ocr_seconds: float) -> tuple[str, int, tuple[str, ...]
     written: list[str] = []
     unread: dict[str, list[int]] = {}
     spent = 0.0
-    for number in range(1, len(document) + 1):
+    pages = len(document)
+    for number in range(1, min(pages, MOST_PAGES) + 1):
         try:
             page = document[number - 1]
             text = clean(page.get_textpage().get_text_bounded()).strip()
@@ -55,8 +57,11 @@ def _pages(document: Any, ocr_seconds: float) -> tuple[str, int, tuple[str, ...]
             unread.setdefault(error.message, []).append(number)
         else:
             written += (f"## Page {number}\n\n{text}\n",) if text else ()
+    if pages > MOST_PAGES:
+        why = f"of a PDF the first {MOST_PAGES} pages are read"
+        unread[why] = list(range(MOST_PAGES + 1, pages + 1))
     notes = tuple(f"Not read: page {ranges(numbers)}: {why.rstrip('.')}." for why, numbers in unread.items())
-    return "\n".join(written), len(document), notes
+    return "\n".join(written), pages, notes
 
 
 def _has_picture(page: Any) -> bool:

@@ -118,7 +118,7 @@ class ProcessOffload:
 
     workers: int = field(default=2, kw_only=True)
     seconds: int = field(default=300, kw_only=True)
-    memory_bytes: int = field(default=4 * 2**30, kw_only=True)
+    memory_bytes: int = field(default=2 * 2**30, kw_only=True)
     calls_each: int = field(default=500, kw_only=True)
     python: str = field(default=sys.executable, kw_only=True)
     _idle: list[Worker] = field(factory=list, init=False)

@@ -5,6 +5,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from attrs import field, frozen
+
 from faultmaven_domain.kernel.extraction import UnreadableFile
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def word_text(data: bytes) -> tuple[str, tuple[str, ...]]:
     _checked(data)
     try:
         document = docx.Document(io.BytesIO(data))
-        lines = list(_lines(document))
+        lines = list(_Body(document).lines(document))
         notes = _not_read(document)
     except MemoryError:
         raise
@@ -44,43 +46,57 @@ def _checked(data: bytes) -> None:
         raise UnreadableFile("The document unpacks to more than a document can hold, and was not opened.")
 
 
-def _lines(container: "Document | _Cell") -> Iterator[str]:
-    from docx.text.paragraph import Paragraph
+@frozen
+class _Body:
+    """The blocks of a document. A style is looked up once: python-docx goes through all of them each time."""
 
-    listing = False
-    for block in container.iter_inner_content():
-        prefix = _prefix(block) if isinstance(block, Paragraph) else ""
-        if listing and prefix != ITEM:
-            yield ""
-        listing = prefix == ITEM
-        if isinstance(block, Paragraph):
-            text = block.text.strip()
-            yield from (prefix + text,) if text else ()
-        else:
-            yield from _rows(block)
-        yield from () if listing else ("",)
+    document: "Document"
+    _names: dict[str, str] = field(factory=dict)
 
+    def lines(self, container: "Document | _Cell") -> Iterator[str]:
+        from docx.text.paragraph import Paragraph
 
-def _prefix(paragraph: "Paragraph") -> str:
-    style = (paragraph.style.name or "") if paragraph.style else ""
-    word, _, level = style.partition(" ")
-    if word == "Heading" and level.isdigit():
-        return "#" * min(int(level), 6) + " "
-    if style == "Title":
-        return "# "
-    numbered = paragraph._p.pPr is not None and paragraph._p.pPr.numPr is not None
-    return ITEM if numbered or word == "List" else ""
+        listing = False
+        for block in container.iter_inner_content():
+            prefix = self._prefix(block) if isinstance(block, Paragraph) else ""
+            if listing and prefix != ITEM:
+                yield ""
+            listing = prefix == ITEM
+            if isinstance(block, Paragraph):
+                text = block.text.strip()
+                yield from (prefix + text,) if text else ()
+            else:
+                yield from self._rows(block)
+            yield from () if listing else ("",)
 
+    def _prefix(self, paragraph: "Paragraph") -> str:
+        style = self._style(paragraph._p.style)
+        word, _, level = style.partition(" ")
+        if word == "Heading" and level.isdigit():
+            return "#" * min(int(level), 6) + " "
+        if style == "Title":
+            return "# "
+        numbered = paragraph._p.pPr is not None and paragraph._p.pPr.numPr is not None
+        return ITEM if numbered or word == "List" else ""
 
-def _rows(table: "Table") -> Iterator[str]:
-    for row in table.rows:
-        cells: list[str] = []
-        last = None
-        for cell in row.cells:
-            if cell._tc is not last:  # a merged cell is given once for each column it covers
-                cells.append(" ".join(" ".join(_lines(cell)).split()))
-            last = cell._tc
-        yield "| " + " | ".join(cells) + " |"
+    def _style(self, style_id: str | None) -> str:
+        """A style's name; of none it is the default one's, which says nothing."""
+        from docx.enum.style import WD_STYLE_TYPE
+
+        if style_id is None:
+            return ""
+        if style_id not in self._names:
+            style = self.document.styles.get_by_id(style_id, WD_STYLE_TYPE.PARAGRAPH)
+            self._names[style_id] = style.name or ""
+        return self._names[style_id]
+
+    def _rows(self, table: "Table") -> Iterator[str]:
+        from docx.table import _Cell
+
+        for row in table._tbl.tr_lst:
+            # As they are written: a merged cell would otherwise be given for each of the columns it says it covers.
+            cells = [" ".join(" ".join(self.lines(_Cell(cell, table))).split()) for cell in row.tc_lst]
+            yield "| " + " | ".join(cells) + " |"
 
 
 def _not_read(document: "Document") -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,8 @@ _MEANING: tuple[tuple[type[BaseException], type[FaultMavenError], str], ...] = (
     (TimeoutError, Unavailable, "Redis does not answer in time."),
     (OSError, Unavailable, "Redis does not answer."),
 )
+#: As Redis says it, and as the client says which command of a pipeline it was said of.
+_UNWRITABLE = re.compile(r"(?:^|caused error: \(')MISCONF ")
 FAILURES = tuple(error for error, _, _ in _MEANING)
 
 
@@ -99,9 +102,10 @@ async def calling(redis: Redis) -> AsyncIterator[None]:
 
 
 def meaning(error: BaseException) -> FaultMavenError:
-    if isinstance(error.__cause__, vendor.RedisError):  # a refused greeting comes wrapped as a broken connection
-        error = error.__cause__
-    if isinstance(error, vendor.ResponseError) and str(error).startswith("MISCONF"):
+    cause = error.__cause__  # a refused greeting comes wrapped as a broken connection
+    if isinstance(cause, vendor.RedisError) and not isinstance(cause, vendor.ExecAbortError):
+        error = cause
+    if isinstance(error, vendor.ResponseError) and _UNWRITABLE.search(str(error)):
         return StorageFull("Redis cannot write its file; the disk may be full.")
     return next(kind(text) for cause, kind, text in _MEANING if isinstance(error, cause))
 

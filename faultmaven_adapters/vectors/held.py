@@ -74,6 +74,10 @@ class HeldTable:
         places = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
         return self._hits(places, scores) if np.array_equal(self._ids[places], ids) else None
 
+    def lies_within(self, scope: Scope) -> bool:
+        """Whether the scope lets every row through, so that asking with a filter would only take longer."""
+        return bool(self._within(scope).all())
+
     def _hits(self, places: "Array", scores: "Array") -> list[PassageHit]:
         passages = passages_of(self._rows.take(places))
         return [

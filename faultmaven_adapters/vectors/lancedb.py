@@ -27,6 +27,7 @@ from .held import COLUMNS, ROW_ID, VECTOR, HeldTable, encodable, passages_of
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from lancedb import AsyncConnection
+    from lancedb.query import AsyncFTSQuery
     from lancedb.table import AsyncTable
 
 log = logging.getLogger(__name__)
@@ -113,15 +114,14 @@ class LanceVectorProvider:
             table = await self._table(collection)
             if table is None:
                 return []
-            held = await self._still(collection, table)
-            matching = table.query().nearest_to_text(encodable(query), columns="searched")
-            best = matching.where(_within(scope)).limit(top_k)
-            if held:
-                found = await best.select(["_score"]).with_row_id().to_arrow()
+            if held := await self._still(collection, table):
+                # A row outside the scope can only be one that came since, and that is one nobody holds.
+                asked = _asked(table, query, None if held.lies_within(scope) else scope)
+                found = await asked.limit(top_k).select(["_score"]).with_row_id().to_arrow()
                 hits = held.scored(found[ROW_ID].to_numpy(), found["_score"].to_numpy())
                 if hits is not None:
                     return hits
-            rows = await best.select([*COLUMNS, "_score"]).to_arrow()
+            rows = await _asked(table, query, scope).limit(top_k).select([*COLUMNS, "_score"]).to_arrow()
         return _hits(rows, rows["_score"].to_pylist())
 
     async def delete(self, collection: str, document_id: str, *, keep_revision: str | None = None) -> None:
@@ -350,6 +350,12 @@ def _rows(passages: Sequence[Passage], vectors: Sequence[Sequence[float]] | None
 def _hits(rows: "pa.Table", scores: list[float]) -> list[PassageHit]:
     found = zip(passages_of(rows), scores, strict=True)
     return [PassageHit(passage=passage, score=score) for passage, score in found]
+
+
+def _asked(table: "AsyncTable", query: str, scope: Scope | None) -> "AsyncFTSQuery":
+    """Full text, in all rows or in those that the scope lets through."""
+    asked = table.query().nearest_to_text(encodable(query), columns="searched")
+    return asked if scope is None else asked.where(_within(scope))
 
 
 def _within(scope: Scope) -> str:

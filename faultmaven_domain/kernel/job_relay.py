@@ -10,8 +10,9 @@ from .job_service import JobBooks
 from .jobs import LEASE, JobQueue, JobState
 from .unit_of_work import Transactions, UnitOfWork
 
-#: What was sent this long ago, and neither ended nor runs, is sent again, should the queue have lost this one alone.
-RESEND_AFTER = 3 * LEASE
+#: What was sent this long ago, and neither ended nor runs, is sent again: the queue may have lost this one alone, or
+#: a worker have died that had taken it and not begun. Within twice a lease another is to have it.
+RESEND_AFTER = 1.5 * LEASE
 AT_ONCE = 100
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -60,10 +60,10 @@ class JobWatch:
         return freed
 
     def _is_silent(self, job: Job, seconds: float) -> bool:
-        """For a lease, or for two beats by one who came later and finds the last sign of life a lease old already."""
+        """For a lease; for a good beat where whoever looks came later, and the last sign of life is a lease old."""
         if seconds >= LEASE.total_seconds():
             return True
-        return seconds >= 2 * BEAT.total_seconds() and not job.held(at=self.clock.now())
+        return seconds >= 1.5 * BEAT.total_seconds() and not job.held(at=self.clock.now())
 
     async def _free(self, transactions: Transactions[UnitOfWork], silent: list[Job]) -> int:
         freed = []

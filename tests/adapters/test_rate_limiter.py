@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,23 @@ class TestRedisRateLimiter(RateLimiterContract):
         await redis.script_flush()
 
         assert (await limiter.take("b", limit=2, window=MINUTE, now=NOON)).remaining == 0
+
+    async def test_survives_a_broken_connection(self, limiter: RedisRateLimiter, redis: ArqRedis) -> None:
+        """A connection that Redis closed is replaced, and what was taken before counts."""
+        await limiter.take("b", limit=3, window=MINUTE, now=NOON)
+        await redis.client_kill_filter(_type="normal", skipme=True)
+
+        assert (await limiter.take("b", limit=3, window=MINUTE, now=NOON)).remaining == 1
+
+    async def test_survives_a_caller_that_leaves(self, limiter: RedisRateLimiter) -> None:
+        """A request cancelled while it waits for its answer leaves nobody else with that answer."""
+        await limiter.take("b", limit=9, window=MINUTE, now=NOON)
+        leaving = asyncio.create_task(limiter.take("other", limit=2, window=MINUTE, now=NOON))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        taken = await asyncio.gather(*[limiter.take("b", limit=9, window=MINUTE, now=NOON) for _ in range(5)])
+
+        assert sorted(each.remaining for each in taken) == [3, 4, 5, 6, 7]
 
 
 async def test_the_memory_limiter_forgets_whole_buckets() -> None:

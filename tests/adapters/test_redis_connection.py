@@ -135,14 +135,34 @@ async def test_a_worker_without_redis(gone: ArqRedis, tmp_path: Path) -> None:
         await work(worker)
 
 
-async def test_a_full_disk(redis: ArqRedis) -> None:
-    """What Redis says when it has no memory left is the domain's word for a full disk."""
+@pytest.mark.parametrize("call", ["results.set", "sessions.put"])
+async def test_a_full_disk(redis: ArqRedis, call: str) -> None:
+    """What Redis says when it has no memory left is the domain's word for a full disk, in a pipeline too."""
     await redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(StorageFull):
-            await RedisResultStore(redis).set("1", {})
+            await CALLS[call](redis)
     finally:
         await redis.config_set("maxmemory", "0")
+
+
+@pytest.mark.parametrize("call", ["results.set", "sessions.put", "queue.enqueue", "queue.take_back"])
+async def test_a_file_that_cannot_be_written(tmp_path: Path, call: str) -> None:
+    """When Redis takes no writes since its file takes none, each is refused as by a full disk, in a pipeline too."""
+    (tmp_path / "dump.rdb").mkdir()
+    async with embedded_redis(tmp_path) as server:
+        redis = connect(server.socket)
+        await redis.config_set("save", "3600 1000000")
+        await redis.bgsave()
+        for _ in range(1_000):
+            if (await redis.info("persistence"))["rdb_last_bgsave_status"] != "ok":
+                break
+            await asyncio.sleep(0.01)
+
+        with pytest.raises(StorageFull, match="Redis cannot write its file"):
+            await CALLS[call](redis)
+        await redis.config_set("save", "")  # or it would not end without having saved
+        await close(redis)
 
 
 async def test_a_wrong_password(redis: ArqRedis, redis_server: EmbeddedRedis) -> None:

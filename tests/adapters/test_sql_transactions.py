@@ -265,7 +265,7 @@ async def test_each_connection_is_prepared(url: str) -> None:
 
 
 async def test_only_what_is_to_last_waits_for_the_disk(transactions: SqlTransactions) -> None:
-    """A commit that need not survive a power cut is not synchronised; the next one that must is, whatever was before."""
+    """A commit that need not survive a power cut is not synchronised; the next one that must is."""
     levels = []
     for lasting in (True, False, False, True):
         async with transactions.begin(lasting=lasting) as unit:
@@ -289,16 +289,19 @@ async def test_a_quick_read_is_done_where_it_is_asked(url: str) -> None:
             async with transactions.begin() as other:
                 await other.cases.save(a_case())
             assert kept.glance(counted, {}, begins=True) is None
-            assert await unit.cases._connection.fetch_one(text(counted)) is not None
+            assert await kept.run(counted, {}, begins=True) == [(3000000,)]
             assert await unit.cases.get("case_1") is None
             assert kept._asked == before + 1
 
 
 async def test_a_held_file_holds_up_nobody_else(transactions: SqlTransactions, url: str) -> None:
     """While another process writes, this one's writer waits for it elsewhere than on the event loop."""
-    await titles(transactions)
     async with transactions.begin() as unit:
         await unit.cases.save(a_case())
+        kept = unit.cases._connection._backend.kept
+    assert kept.glance("PRAGMA busy_timeout", {}, begins=True) == [(0,)]
+    assert await kept.run("PRAGMA busy_timeout", {}, begins=True) == [(10_000,)]
+    await kept.rollback()
     other = sqlite3.connect(sqlite_path(url), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 

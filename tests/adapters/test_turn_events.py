@@ -88,6 +88,7 @@ class TestRedisTurnEvents(TurnEventsContract):
         await tell(events, "job-1", "a", "b")
         [_, last] = await events.read("job-1", wait=NOW)
         await redis.flushall()
+        await asyncio.sleep(0.005)  # ids are by the millisecond
         await tell(events, "job-1", "c")
 
         assert texts(await events.read("job-1", after=last.id, wait=NOW)) == ["c"]
@@ -97,6 +98,8 @@ class TestRedisTurnEvents(TurnEventsContract):
         client = connect(redis_server.socket, connections=SPARE + 2)
         try:
             events = RedisTurnEvents(client)
+            patient = [asyncio.create_task(events.read(f"job-{n}", wait=LONG)) for n in (2, 3)]
+            await asyncio.sleep(0.05)
             readers = [asyncio.create_task(heard(events, "job-1")) for _ in range(40)]
             await asyncio.sleep(0.1)
             await tell(events, "job-1", *"abc")
@@ -104,7 +107,11 @@ class TestRedisTurnEvents(TurnEventsContract):
 
             async with asyncio.timeout(30):
                 assert await asyncio.gather(*readers) == [["a", "b", "c"]] * 40
+            assert not any(task.done() for task in patient)
             assert len(await redis.client_list()) <= SPARE + 2 + 1
+            for task in patient:
+                task.cancel()
+            await asyncio.wait(patient)
         finally:
             await close(client)
 

@@ -291,6 +291,22 @@ async def test_what_is_held_hides_nothing(index: LanceVectorProvider, tmp_path: 
     await beside.close()
 
 
+async def test_what_others_may_not_see_stays_unseen(index: LanceVectorProvider, tmp_path: Path) -> None:
+    """Though all that is held may be seen, and is asked for without a filter, what another owner adds is not found."""
+    beside = LanceVectorProvider(tmp_path / "vectors")
+    await index.upsert(RUNBOOKS, [a_passage(f"p{n}", "quorum") for n in range(9)], None)
+    for _ in range(3):
+        assert len(await index.search_text(RUNBOOKS, "quorum", 9, scope=ANA)) == 9
+    assert index._held[RUNBOOKS].lies_within(ANA)
+
+    await beside.upsert(RUNBOOKS, [a_passage("secret", "quorum quorum", owner="bob")], None)
+
+    for _ in range(4):
+        assert "secret" not in ids(await index.search_text(RUNBOOKS, "quorum", 99, scope=ANA))
+    assert not index._held[RUNBOOKS].lies_within(ANA)
+    await beside.close()
+
+
 async def test_many_searches_at_once_find_the_same(index: LanceVectorProvider) -> None:
     """While one of them reads the table into memory, the others find it in the files."""
     await filled(index)

@@ -23,6 +23,7 @@ PURE = (
     "bisect",
     "collections",
     "contextlib",
+    "contextvars",
     "datetime",
     "enum",
     "functools",

@@ -12,6 +12,7 @@ from faultmaven_adapters.open_memory import open_memory
 from faultmaven_adapters.settings import load_settings
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import Misconfigured
+from faultmaven_domain.kernel.job_relay import JobRelay
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobService
 
@@ -40,7 +41,7 @@ async def test_every_port_is_wired(adapters: dict[type, Any]) -> None:
     """With an adapter for every port there is a service for every room."""
     services = compose(adapters)
 
-    assert set(services) == {room.service for room in ROOMS.values()} | {JobService, JobRunner}
+    assert set(services) == {room.service for room in ROOMS.values()} | {JobService, JobRunner, JobRelay}
 
 
 @pytest.mark.parametrize("port", PORTS, ids=lambda port: port.__name__)
@@ -61,7 +62,7 @@ def test_all_that_services_ask_for_is_given() -> None:
 
 def test_every_port_is_asked_for() -> None:
     """No adapter has to be given for a port that no service is built from, but for those with a reason."""
-    services = (*(room.service for room in ROOMS.values()), JobService, JobRunner)
+    services = (*(room.service for room in ROOMS.values()), JobService, JobRunner, JobRelay)
     asked = {port.type for service in services for port in fields(resolve_types(service))}
 
     assert {port.__name__ for port in PORTS if port not in asked} == set(ASKED_ELSEWHERE)

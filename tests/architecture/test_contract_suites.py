@@ -29,6 +29,8 @@ OTHERWISE: dict[str, str] = {
 ANSWERED = frozenset({"case.Users", "evidence.Cases", "agent.Cases", "agent.Evidence", "agent.Knowledge"})
 #: The machine's own clock and randomness: one call of the standard library each, and no second engine to agree with.
 MACHINE = frozenset({"kernel.Clock", "kernel.IdSource"})
+#: Suites beside a port's own, for those of its adapters that share more than the port says.
+BESIDE = frozenset({"ModuleContract", "VendorContract"})
 #: A suite that others extend and no adapter inherits by itself.
 BASES = frozenset({"DataProviderContract"})
 #: Memory adapters that are called for what they do.
@@ -88,7 +90,7 @@ def _classes(path: Path) -> Iterator[tuple[str, list[str]]]:
 def test_every_port_has_its_suite() -> None:
     """Each port's suite is inherited by the memory adapter and by one that lasts."""
     wanted = set(ports(ROOT / DOMAIN)) - ANSWERED - MACHINE
-    there = [suite for suite in suites(ROOT / "tests/contracts") if suite != "ModuleContract"]
+    there = [suite for suite in suites(ROOT / "tests/contracts") if suite not in BESIDE]
 
     assert gaps(sorted(wanted), there, heirs(ROOT / "tests/adapters")) == []
     assert len(there) == len(set(there)) > 20

@@ -18,6 +18,7 @@ from faultmaven_domain.case import (
     CaseVersionConflict,
     Priority,
 )
+from faultmaven_domain.kernel.errors import InvalidInput
 from faultmaven_domain.kernel.job_desk import JobDesk
 from tests.contracts.data_provider import undone
 
@@ -92,12 +93,16 @@ class UnitOfWorkContract:
 
     async def test_what_need_not_last_is_there_all_the_same(self, transactions: CaseTransactions) -> None:
         """One that does not wait for the disk is seen by whoever looks next, and rolled back when it raises."""
-        async with transactions.begin(lasting=False) as unit:
-            await unit.cases.save(a_case())
-        with pytest.raises(RuntimeError):
+
+        async def save(case: Case, *, failing: bool) -> None:
             async with transactions.begin(lasting=False) as unit:
-                await unit.cases.save(a_case("case_2"))
-                raise RuntimeError
+                await unit.cases.save(case)
+                if failing:
+                    raise InvalidInput
+
+        await save(a_case(), failing=False)
+        with pytest.raises(InvalidInput):
+            await save(a_case("case_2"), failing=True)
         async with transactions.begin() as unit:
             await unit.cases.save(a_case("case_3", title="Lasting"))
 

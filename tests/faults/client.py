@@ -68,7 +68,7 @@ class Client:
         if response.is_success:
             return response
         refused, unclear = judged(response)
-        self.ledger.refuse(f"{refused.status} {refused.code}")
+        self.ledger.refuse(str(refused))
         if unclear:
             self.ledger.complain(f"{method} {path}: {unclear}: {response.status_code} {response.text[:300]}")
         raise refused

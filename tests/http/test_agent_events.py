@@ -90,13 +90,14 @@ async def test_what_the_answer_looks_like(http: AsyncClient, ana: Someone, fm: F
     assert response.text.startswith("retry: 1000\n\n")
 
 
-async def test_a_head_has_no_stream(http: AsyncClient, ana: Someone, fm: FaultMaven) -> None:
+async def test_a_head_has_no_stream(app: Starlette, http: AsyncClient, ana: Someone, fm: FaultMaven) -> None:
     """Who asks for the head alone gets it, and nothing stays open."""
     turn = await asked(fm, ana)
 
     head = await http.head(f"/agent/chat/{turn.job_id}/events")
 
     assert (head.status_code, head.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+    await until(lambda: not app.state.pushing._taken)
 
 
 async def test_each_word_comes_when_it_is_said(http: AsyncClient, ana: Someone, fm: FaultMaven) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from attrs import evolve, frozen
@@ -15,14 +17,17 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_http.app import create_app
-from faultmaven_http.conversation import LARGEST, MOST_FOLLOWED
+from faultmaven_http.conversation import BROKEN, ENDING, LARGEST, LATER, MOST_FOLLOWED, NOBODY, TOO_SLOW
 from faultmaven_http.limits import Limits, rates_of
 from faultmaven_http.origins import AllowedOrigins
 from faultmaven_http.pushing import Pushing
 from faultmaven_http.routes.agent_socket import AgentSocket
 from faultmaven_http.wire import V1
+from faultmaven_http.wire.events import SAYABLE, Kind
 from tests.http.conftest import Someone
 from tests.http.watching import ASKED, answer, asked, say, served, until, unworked
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -498,3 +503,11 @@ async def test_there_is_no_socket_elsewhere(opens: Opens, ana: Someone) -> None:
     client = await opens(ana, path="/v1/agent/ws/")
     await client.say("ping")
     assert await client.hear() == {"type": "pong"}
+
+
+def test_the_protocol_is_written_down() -> None:
+    """Every message a client may send, and every code it is closed with, is in the documentation."""
+    text = (ROOT / "docs" / "push.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `?(\w+)`? \|", text, re.MULTILINE))
+
+    assert {*SAYABLE, *get_args(Kind), *map(str, (NOBODY, TOO_SLOW, 1009, BROKEN, ENDING, LATER))} <= named

@@ -20,6 +20,8 @@ _TROUBLE = {
     "limited": (429, "rate_limit_error"),
     "invalid": (400, "invalid_request_error"),
 }
+#: What is asked and answered here is the same in both.
+_VERSIONS = {"2023-06-01", "2026-10-21"}
 _KINDS = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -41,7 +43,8 @@ class AnthropicDialect:
     media_type: str = "text/event-stream"
 
     def admits(self, headers: Mapping[str, str]) -> bool:
-        return headers.get("x-api-key") == KEY and headers.get("anthropic-version") == "2023-06-01"
+        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        return key == KEY and headers.get("anthropic-version") in _VERSIONS
 
     def wants_stream(self, body: dict[str, Any]) -> bool:
         return bool(body.get("stream"))

@@ -5,7 +5,7 @@ from itertools import islice
 
 from attrs import frozen
 
-_SOURCES = re.compile(r"^Sources:\n(.*?)^(?:The conversation|Question|What was said|Left out)", re.MULTILINE | re.DOTALL)
+_SOURCES = re.compile(r"^Sources:\n(.*)", re.MULTILINE | re.DOTALL)
 _SOURCE = re.compile(r"^\[(\d+)\] (\w+).*\n(?:\(.*\)\n)?> (.*)$", re.MULTILINE)
 _HEADINGS = re.compile(r"with these headings: ([^.]+)\.")
 #: How many of a kind are quoted.
