@@ -71,6 +71,7 @@ async def open(
             files=opening.files,
             signer=opening.signer,
             limiter=opening.limiter,
+            providers=opening.providers,
             clock=opening.clock,
             ids=opening.ids,
             notes=tuple(opening.notes),

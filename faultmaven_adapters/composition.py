@@ -121,7 +121,6 @@ def compose(
         for port in room.answers:
             container.register(port, instance=service)
         services[room.service] = service
-    services[Providers] = adapters[Providers]
     for worker in (JobService, JobRunner, JobRelay):
         container.register(worker, scope=punq.Scope.singleton)
         services[worker] = container.resolve(worker)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from attrs import frozen
 
-from faultmaven_domain.agent import Providers
 from faultmaven_domain.kernel.errors import FaultMavenError
 
 from .bootstrap import open
@@ -68,7 +67,7 @@ def _dependency(name: str, why: str | None) -> Diagnosis:
 def _models(fm: FaultMaven, health: Mapping[str, str | None]) -> list[Diagnosis]:
     """Which language model answers, and which would answer next."""
     findings = []
-    for place, provider in enumerate(fm.services[Providers]):
+    for place, provider in enumerate(fm.providers):
         what = "llm" if place == 0 else f"llm {provider.name}"
         why, role = health.get(what), "asked first" if place == 0 else f"fallback {place}"
         if not provider.address:

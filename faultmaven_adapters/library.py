@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from attrs import field, frozen
 
-from faultmaven_domain.agent import AgentService, Answer, TurnStatus
+from faultmaven_domain.agent import AgentService, Answer, Providers, TurnStatus
 from faultmaven_domain.auth import AuthService
 from faultmaven_domain.case import CaseService
 from faultmaven_domain.evidence import Evidence, EvidenceService
@@ -56,6 +56,7 @@ class FaultMaven:
     files: FileProvider
     signer: UrlSigner
     limiter: RateLimiter
+    providers: Providers
     clock: Clock
     ids: IdSource
     notes: tuple[str, ...]  # what the operator should know of this start

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
-from faultmaven_domain.agent import AgentTransactions
+from faultmaven_domain.agent import AgentTransactions, Providers
 from faultmaven_domain.auth import AuthTransactions
 from faultmaven_domain.case import CaseTransactions
 from faultmaven_domain.evidence import EvidenceTransactions
@@ -82,6 +82,11 @@ class Opening:
     def limiter(self) -> RateLimiter:
         limiter: RateLimiter = self.adapters[RateLimiter]
         return limiter
+
+    @property
+    def providers(self) -> Providers:
+        providers: Providers = self.adapters[Providers]
+        return providers
 
     @property
     def queue(self) -> JobQueue:

@@ -136,7 +136,9 @@ class Settings:
     llm_model_post_mortem: str | None = ts.option(
         default=None, help="The model of LLM_PROVIDER that writes post-mortems, where it is another."
     )
-    llm_deadline: int = _count(90, 1, LONGEST_DEADLINE, "Seconds a turn's models may take, all tries and fallbacks together.")
+    llm_deadline: int = _count(
+        90, 1, LONGEST_DEADLINE, "Seconds a turn's models may take, all tries and fallbacks together."
+    )
     llm_prompt_tokens: int = _count(
         12_000, 2_000, None, "The most tokens of a prompt; what matters least is left out, and said to be."
     )

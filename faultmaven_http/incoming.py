@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import re
+import time
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -12,6 +13,7 @@ from starlette.types import Message, Receive, Scope
 
 from faultmaven_domain.kernel.errors import InvalidInput, StorageFull, TooLarge, UnsupportedFile
 
+from .errors import SlowBody
 from .wire import parsed
 
 #: What is read of someone who need not sign in.
@@ -19,6 +21,9 @@ LARGEST_OF_ANYONE = 128 * 1024
 #: What a form may hold beside its file.
 FORM_FIELDS = 1024 * 1024
 DRAINED_FOR = 10.0
+#: How long nothing may come of a body that is not all there, in seconds; and how fast it must come after a while.
+LONGEST_SILENCE = 30.0
+AFTER, BYTES_PER_SECOND = 60.0, 4096
 SMALL = 64 * 1024
 #: What may follow the end of a form, in bytes.
 LONGEST_END = 256
@@ -26,12 +31,18 @@ _BOUNDARY = re.compile(r";\s*boundary=(?:\"([^\"]+)\"|([^\s;,]+))", re.IGNORECAS
 
 
 class Incoming:
-    """A request's body as a ``receive`` that ends with TooLarge once more than ``limit`` bytes came."""
+    """A request's body as a ``receive`` that ends with TooLarge once more than ``limit`` bytes came.
 
-    def __init__(self, scope: Scope, receive: Receive, *, limit: int) -> None:
+    And with SlowBody once nothing came for ``silence`` seconds, or no more than a trickle: no caller holds what a
+    request holds for as long as they like.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, *, limit: int, silence: float = LONGEST_SILENCE) -> None:
         self._receive = receive
         self._limit = limit
+        self._silence = silence
         self._size = 0
+        self._began = time.monotonic()
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
         self._declared = int(declared[:20]) if declared.isdigit() else 0
@@ -45,10 +56,11 @@ class Incoming:
         self._mark = mark
 
     async def __call__(self) -> Message:
-        """Raises: TooLarge, before the first byte where the length was told; InvalidInput for what was cut short."""
+        """Raises: TooLarge, before the first byte where the length was told; InvalidInput for what was cut short;
+        SlowBody."""
         if self._declared > self._limit:
             raise self._too_large()
-        message = await self._receive()
+        message = await (self._receive() if self._ended else self._next())
         self._count(message)
         if self._size > self._limit:
             raise self._too_large()
@@ -57,6 +69,15 @@ class Incoming:
             if self._ended and self._mark not in self._tail:
                 raise InvalidInput("The form was cut short.")
         return message
+
+    async def _next(self) -> Message:
+        if time.monotonic() - self._began > AFTER + self._size / BYTES_PER_SECOND:
+            raise SlowBody
+        try:
+            async with asyncio.timeout(self._silence):
+                return await self._receive()
+        except TimeoutError as error:
+            raise SlowBody from error
 
     async def drain(self) -> None:
         """Let the rest come and forget it, for a while: who is still sending reads no answer."""

@@ -41,6 +41,8 @@ def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
             if text.count(LOST) * 20 > len(text):
                 raise UnreadableFile(BINARY)
             return _noted(text, f"is not valid {name.upper()}")
+    if (name := _wide(data)) is not None:
+        return clean(data.decode(name, "replace")), (GUESSED.format(name),)
     holes = sum(len(hole) for hole in HOLE.findall(data))
     rest = len(data) - holes
     if (len(data) - len(data.translate(None, JUNK)) - holes) * 50 > rest or not rest:
@@ -48,6 +50,15 @@ def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
     text, notes = _unmarked(data)
     nuls = data.count(0)
     return clean(text), (*notes, *((f"{nuls} NUL bytes were left out.",) if nuls else ()))
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 without a mark, as some Windows programs write it, where most letters are Latin: every other byte is 0."""
+    low, high = data[:SAMPLE:2], data[1:SAMPLE:2]
+    for name, zeros, letters in (("utf-16-le", high, low), ("utf-16-be", low, high)):
+        if zeros.count(0) * 2 > len(zeros) and letters.count(0) * 50 < len(letters):
+            return name
+    return None
 
 
 def clean(text: str) -> str:
@@ -170,7 +181,9 @@ class TextInPieces:
             if piece.startswith(mark):
                 self._name, self._marked = name, True
                 return len(mark)
-        if not piece.isascii():
+        if not self._size and (name := _wide(piece)) is not None:
+            self._name, self._marked, self._guessed = name, True, True
+        elif not piece.isascii():
             try:
                 codecs.getincrementaldecoder("utf-8")().decode(piece)  # it may end in the middle of a letter
             except UnicodeDecodeError:

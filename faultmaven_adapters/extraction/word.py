@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from docx.text.paragraph import Paragraph
 
 LARGEST = 200 * 2**20  # bytes, unpacked; the archive's own figures hold, for zipfile reads no more than they say
+LARGEST_PART = 48 * 2**20  # of them in one XML part; a document of a thousand pages has a tenth
+MOST_PARTS = 10_000
 LARGEST_RATIO = 200  # unpacked to packed, of a part above SMALL: text shrinks 10 to 50 times
 SMALL = 2**20
 ITEM = "- "
@@ -42,7 +44,8 @@ def _checked(data: bytes) -> None:
     if any(part.flag_bits & 1 for part in parts):
         raise UnreadableFile("The document is protected by a password; save a copy without one.")
     too_dense = any(p.file_size > SMALL and p.file_size > LARGEST_RATIO * max(1, p.compress_size) for p in parts)
-    if too_dense or sum(part.file_size for part in parts) > LARGEST:
+    too_large = any(part.filename.endswith((".xml", ".rels")) and part.file_size > LARGEST_PART for part in parts)
+    if too_dense or too_large or len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST:
         raise UnreadableFile("The document unpacks to more than a document can hold, and was not opened.")
 
 

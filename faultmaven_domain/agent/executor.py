@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import Protocol
 
 from attrs import evolve, frozen
 
@@ -23,30 +22,20 @@ PATIENCE = 2.0
 HELD_BACK = frozenset({"refused", "filtered"})
 
 
-class Listener(Protocol):
-    """Who wants to hear how far an answer is, and its words while they are made."""
+class Listener:
+    """Hears how far an answer is, and its words while they are made. This one does nothing about it."""
 
-    def stage(self, name: str) -> None: ...
+    def stage(self, name: str) -> None:
+        """What is being done now."""
 
-    def piece(self, text: str) -> None: ...
+    def piece(self, text: str) -> None:
+        """The answer's next words."""
 
     def restart(self) -> None:
         """The pieces so far are void."""
-        ...
 
 
-class _Deaf:
-    def stage(self, name: str) -> None:
-        """Nobody listens."""
-
-    def piece(self, text: str) -> None:
-        """Nobody listens."""
-
-    def restart(self) -> None:
-        """Nobody listens."""
-
-
-NOBODY = _Deaf()
+NOBODY = Listener()
 
 
 @frozen

@@ -2,7 +2,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..case import Case, CaseDeleted, CaseMessage, PostMortemRequested, Role
 from ..evidence import CaseFindings, EvidenceStatus
@@ -40,6 +40,7 @@ from .telling import Telling
 log = logging.getLogger(__name__)
 RESULT_KEPT = timedelta(hours=1)
 HISTORY = 12
+OWNERS_KNOWN = 10_000
 _ENDINGS = {
     "length": "The answer was cut at the token limit.",
     "filtered": "The model's vendor held part of the answer back.",
@@ -59,6 +60,8 @@ class AgentService:
     events: TurnEvents
     clock: Clock
     ids: IdSource
+    #: Whose a turn is never changes, and whoever watches one asks many times a second.
+    _owners: dict[str, str] = field(factory=dict, init=False, repr=False, eq=False)
 
     async def submit(
         self, *, principal: Principal, case_id: str, message: str, context: dict[str, object] | None = None
@@ -102,7 +105,11 @@ class AgentService:
 
         Raises: TurnNotFound; Unavailable.
         """
-        await self.result(principal=principal, job_id=job_id)
+        if self._owners.get(job_id) != principal.user_id:
+            await self.result(principal=principal, job_id=job_id)
+            if len(self._owners) >= OWNERS_KNOWN:
+                self._owners.clear()
+            self._owners[job_id] = principal.user_id
         return await self.events.read(job_id, after=after, wait=wait)
 
     async def usage(self, *, principal: Principal, case_id: str | None = None) -> UsageReport:

@@ -1,9 +1,9 @@
 """What models cost: counted for each call, and held under caps by setting money aside before a call is made."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from attrs import evolve, field, frozen
 
@@ -42,7 +42,7 @@ class Budget:
     def price_of(self, provider: str, model: str) -> Price | None:
         """The price whose pattern says most about it."""
         name = f"{provider}/{model}"
-        fitting = [pattern for pattern in self.prices if fnmatchcase(name, pattern)]
+        fitting = [p for p in self.prices if re.fullmatch(re.escape(p).replace(r"\*", ".*"), name)]
         return self.prices[max(fitting, key=lambda pattern: len(pattern.replace("*", "")))] if fitting else None
 
     @property

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from types import TracebackType
 from typing import Self
 
 from attrs import define, field
 
 from ..kernel.errors import Unavailable
+from .executor import Listener
 from .models import EventKind
 from .ports import TurnEvents
 
@@ -19,7 +19,7 @@ LAST_WORDS = 2.0
 
 
 @define
-class Telling:
+class Telling(Listener):
     """Adds a turn's events in the order they are said, for as long as its block lasts."""
 
     events: TurnEvents
@@ -33,9 +33,7 @@ class Telling:
         self._task = asyncio.create_task(self._run(), name=f"telling {self.job_id}")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         assert self._task is not None
         self._ending = True
         self._said.set()

@@ -117,6 +117,14 @@ class CaseMessage:
 
 
 @frozen(kw_only=True)
+class Conversation:
+    """A case and what was said about it, both as of one moment."""
+
+    case: Case
+    messages: tuple[CaseMessage, ...]
+
+
+@frozen(kw_only=True)
 class Report:
     """``content`` is Markdown; ``citations`` as in a message's metadata."""
 

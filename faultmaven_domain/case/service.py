@@ -15,6 +15,7 @@ from .models import (
     CaseStatus,
     CaseWithOwner,
     ClosureReason,
+    Conversation,
     Owner,
     Priority,
     Report,
@@ -170,6 +171,15 @@ class CaseService:
             case = await self._own(unit, principal, case_id)
             messages = await unit.messages.of_case(case_id, limit=limit, offset=offset)
         return Page(items=tuple(messages), total=case.message_count, limit=limit, offset=offset)
+
+    async def conversation(self, *, principal: Principal, case_id: str, latest: int = 1000) -> Conversation:
+        """A case and the latest of what was said, in its order. Raises: CaseNotFound; InvalidInput."""
+        check_paging(latest, 0, largest=1000)
+        async with self.transactions.view() as unit:
+            case = await self._own(unit, principal, case_id)
+            offset = max(0, case.message_count - latest)
+            messages = await unit.messages.of_case(case_id, limit=latest, offset=offset)
+        return Conversation(case=case, messages=tuple(messages))
 
     async def record_message(
         self,

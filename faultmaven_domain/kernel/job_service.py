@@ -58,10 +58,8 @@ class JobService:
         _, transactions = await self._find(principal, job_id)
         async with transactions.begin() as unit:
             job = await _there(unit, job_id)
-            already = job.ended
             job = await unit.jobs.save(job.cancelled(at=self.clock.now()))
-            if not already:
-                await unit.outbox.drop(job_id)
+            await unit.outbox.drop(job_id)
         return job
 
     async def retry(self, *, principal: Principal, job_id: str) -> Job:

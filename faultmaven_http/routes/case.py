@@ -9,7 +9,7 @@ from ..files import attachment
 from ..limits import Group
 from ..operation import Bytes, Call, Operation, Reply
 from ..wire import ListOf, Metadata, page_of
-from ..wire.case import CaseDetail, CaseDetailOut, CaseListOut, CaseOut, MessageListOut, ReportListOut, ReportOut
+from ..wire.case import CaseDetailOut, CaseListOut, CaseOut, MessageListOut, ReportListOut, ReportOut
 from .paging import Paging
 
 LATEST = 1_000
@@ -80,10 +80,7 @@ async def list_cases(call: Call, *, principal: Principal, query: WhichCases) -> 
 
 async def get_case(call: Call, *, principal: Principal, case_id: str) -> Reply:
     """A case and what was said about it."""
-    case = await call.fm.cases.get(principal=principal, case_id=case_id)
-    offset = max(0, case.message_count - LATEST)
-    page = await call.fm.cases.messages(principal=principal, case_id=case_id, limit=LATEST, offset=offset)
-    return Reply(value=CaseDetail(case=case, messages=page.items))
+    return Reply(value=await call.fm.cases.conversation(principal=principal, case_id=case_id, latest=LATEST))
 
 
 async def change_case(call: Call, *, principal: Principal, case_id: str, body: ChangedCase) -> Reply:

@@ -1,8 +1,6 @@
 from typing import Literal, TypedDict
 
-from attrs import frozen
-
-from faultmaven_domain.case import Case, CaseMessage, CaseStatus, ClosureReason, Priority, Report, Role
+from faultmaven_domain.case import Case, CaseMessage, CaseStatus, ClosureReason, Conversation, Priority, Report, Role
 
 from .common import Listing, Time, utc, utc_or_none
 
@@ -83,12 +81,6 @@ class ReportListOut(Listing):
     reports: list[ReportOut]
 
 
-@frozen(kw_only=True)
-class CaseDetail:
-    case: Case
-    messages: tuple[CaseMessage, ...]
-
-
 def state_of(case: Case) -> State:
     states: dict[CaseStatus, State] = {
         CaseStatus.CONSULTING: "inquiry",
@@ -138,7 +130,7 @@ def message_out(message: CaseMessage, *, agent: RoleOut) -> MessageOut:
     )
 
 
-def detail_out(value: CaseDetail, *, agent: RoleOut) -> CaseDetailOut:
+def detail_out(value: Conversation, *, agent: RoleOut) -> CaseDetailOut:
     return CaseDetailOut(**case_out(value.case), messages=[message_out(m, agent=agent) for m in value.messages])
 
 

@@ -14,7 +14,8 @@ Written = Callable[[Any], Any]
 
 
 def utc(at: datetime) -> Time:
-    return Time(at.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    moment = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return Time(f"{moment.isoformat()[:-6]}Z")  # without its +00:00
 
 
 def utc_or_none(at: datetime | None) -> Time | None:

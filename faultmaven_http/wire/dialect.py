@@ -8,7 +8,7 @@ from attrs import Factory, field, frozen
 
 from faultmaven_domain.agent import UsageReport
 from faultmaven_domain.auth import SignedIn, TokenPair, User
-from faultmaven_domain.case import Case, CaseMessage, Report
+from faultmaven_domain.case import Case, CaseMessage, Conversation, Report
 from faultmaven_domain.evidence import Evidence
 from faultmaven_domain.kernel.jobs import Job
 from faultmaven_domain.knowledge import Added, Collection, Document, DocumentText
@@ -16,7 +16,7 @@ from faultmaven_domain.session import OpenedSession, Session
 
 from .agent import TurnView, turn_out
 from .auth import signed_in_out, tokens_out, user_out
-from .case import CaseDetail, RoleOut, case_out, detail_out, message_out, report_out
+from .case import RoleOut, case_out, detail_out, message_out, report_out
 from .common import ListOf, list_out
 from .evidence import EvidenceFile, evidence_out
 from .jobs import JobList, job_list_out, job_out
@@ -61,7 +61,7 @@ def _converter(agent: RoleOut) -> cattrs.Converter:
         OpenedSession: opened_session_out,
         Case: case_out,
         CaseMessage: partial(message_out, agent=agent),
-        CaseDetail: partial(detail_out, agent=agent),
+        Conversation: partial(detail_out, agent=agent),
         Report: report_out,
         TurnView: partial(turn_out, agent=agent),
         UsageReport: usage_report_out,

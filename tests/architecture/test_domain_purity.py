@@ -8,10 +8,24 @@ import pytest
 
 from tests.architecture.source import DOMAIN, ROOT, nodes, planted, sources, uses
 
-#: What the domain may use of modules that can do more than compute. ``asyncio`` waits, gathers and stops, ``pathlib``
-#: takes names apart; a prompt is a text file that ships beside the code and is read once, as a module is.
+#: What the domain may use of modules that can do more than compute. ``asyncio`` waits, gathers and stops, by its loop's
+#: own time, which is that of its time-outs and no time of day; ``pathlib`` takes names apart; a prompt is a text file that ships beside the code and is read once, as a module is.
 NAMES: dict[str, frozenset[str]] = {
-    "asyncio": frozenset({"CancelledError", "gather", "shield", "sleep", "timeout"}),
+    "asyncio": frozenset(
+        {
+            "CancelledError",
+            "Event",
+            "Task",
+            "create_task",
+            "gather",
+            "get_running_loop",
+            "shield",
+            "sleep",
+            "timeout",
+            "timeout_at",
+            "wait",
+        }
+    ),
     "pathlib": frozenset({"PurePath", "PurePosixPath"}),
     "importlib.resources": frozenset({"files"}),
     "logging": frozenset({"getLogger"}),

@@ -10,7 +10,7 @@ from attrs import frozen
 class Row:
     """What was counted, what came out, the bar it is held against. ``timed`` ones depend on the machine's speed.
 
-    ``why`` lists what is behind a figure that does not hold.
+    ``why`` lists what is behind a figure: it is printed where that does not hold, or is held against nothing.
     """
 
     what: str
@@ -41,6 +41,6 @@ def table(title: str, rows: Iterable[Row]) -> str:
     for row in rows:
         verdict = ("ok" if row.holds else "FAILED") if row.bar else ""
         lines.append(f"  {row.what:<{wide[0]}}  {row.figure:<{wide[1]}}  {row.bar:<{wide[2]}}  {verdict}".rstrip())
-        if not row.holds:
+        if not row.holds or not row.bar:
             lines += [f"      {line}" for line in row.why[:20]]
     return "\n".join(lines) + "\n"

@@ -55,8 +55,6 @@ def _counted(ledger: Ledger, checker: Checker, end: End, shelf: index.Shelf) -> 
     found = checker.findings
     unanswered = len(ledger.all()) - len(ledger.acknowledged())
     again = sum(job["attempts"] > 1 for job in end.jobs.values())
-    refusals = ", ".join(f"{count} × {why}" for why, count in ledger.refusals.most_common())
-    given_up = ", ".join(f"{count} × {why}" for why, count in end.given_up.most_common())
     return [
         Row("acknowledged", ", ".join(f"{count} {kind}s" for kind, count in kinds.items())),
         Row("  looked for", f"{found.looked} times; {unanswered} more asked for in vain"),
@@ -65,12 +63,17 @@ def _counted(ledger: Ledger, checker: Checker, end: End, shelf: index.Shelf) -> 
         none_of("half-indexed and searchable", [*found.half, *shelf.halved]),
         Row("  passages nobody names any more", str(shelf.left_behind)),
         Row("jobs acknowledged", f"{len(end.jobs)}, {again} begun more than once"),
-        Row("  given up, then retried", f"{sum(end.given_up.values())}: {given_up}" if given_up else "0"),
+        _tally("  given up, then retried", end.given_up),
         none_of("  could not be retried", end.retrying),
         none_of("  not completed in the end", list(found.unended)),
-        Row("refused", refusals or "0"),
+        _tally("refused", ledger.refusals),
         none_of("what no client should see", ledger.complaints),
     ]
+
+
+def _tally(what: str, counted: Counter[str]) -> Row:
+    why = tuple(f"{count} × {reason}" for reason, count in counted.most_common())
+    return Row(what, str(sum(counted.values())), why=why)
 
 
 def _ended(ledger: Ledger, checker: Checker, data: Path) -> End:

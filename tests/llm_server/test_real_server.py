@@ -15,8 +15,8 @@ import httpx2
 import pytest
 
 from faultmaven_adapters.llm.openai import OpenAIProvider
-from faultmaven_domain.agent import LLMError, LLMRefused
-from tests.contracts.llm_provider import RUNBOOK, question, streamed
+from faultmaven_domain.agent import LLMRefused
+from tests.contracts.llm_provider import RUNBOOK, question
 from tests.llm_server.tiny_llama import write_model
 from tests.standins.serving import listening
 
@@ -33,6 +33,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     assert SERVER is not None
     home = tmp_path_factory.mktemp("server")
     model = write_model(home / "model")
+    (home / "hub").mkdir()  # where it looks for the models it lists
     with listening() as sock:
         port = sock.getsockname()[1]
     words = [SERVER, "serve", str(model), "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
@@ -79,7 +80,7 @@ async def test_closing_early_leaves_it_well(llm: OpenAIProvider) -> None:
     await anext(stream)
     await stream.aclose()
 
-    assert (await streamed(llm, question(RUNBOOK))).content
+    assert (await llm.chat(question(RUNBOOK), max_tokens=5)).content
 
 
 async def test_its_failures_are_ours(llm: OpenAIProvider, served: tuple[str, str]) -> None:
@@ -89,12 +90,6 @@ async def test_its_failures_are_ours(llm: OpenAIProvider, served: tuple[str, str
     with pytest.raises(LLMRefused):
         await elsewhere.chat(question(RUNBOOK))
     await elsewhere.close()
-
-
-async def test_a_temperature_that_is_none_is_an_error(llm: OpenAIProvider) -> None:
-    """What it makes of a request that is wrong is an error of ours, whichever."""
-    with pytest.raises((LLMError, LLMRefused)):
-        await llm.chat(question(RUNBOOK), temperature=-5.0, max_tokens=5)
 
 
 def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

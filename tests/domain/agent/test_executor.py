@@ -25,7 +25,7 @@ from faultmaven_domain.agent import (
     Task,
 )
 from faultmaven_domain.agent.breaker import FIRST_REST, THRESHOLD
-from faultmaven_domain.agent.executor import TRIES
+from faultmaven_domain.agent.executor import TRIES, Listener
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.fakes.llm import Broken, ScriptedLLM
@@ -61,7 +61,7 @@ async def never(_: Sequence[Message]) -> str:
 
 
 @define
-class Heard:
+class Heard(Listener):
     """A listener with a memory."""
 
     said: list[str] = field(factory=list)

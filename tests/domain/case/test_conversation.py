@@ -3,10 +3,10 @@ from datetime import timedelta
 
 import pytest
 
-from faultmaven_domain.case import Case, CaseMessage, CaseService, ReportNotFound, Role
+from faultmaven_domain.case import Case, CaseMessage, CaseNotFound, CaseService, ReportNotFound, Role
 from faultmaven_domain.kernel.errors import InvalidInput
 from tests.fakes.clock import NOON, FakeClock
-from tests.fakes.people import ANA
+from tests.fakes.people import ANA, BOB
 
 
 @pytest.fixture
@@ -73,6 +73,19 @@ class TestMessages:
         await say(cases, case, "a1", Role.AGENT, 1)
 
         assert (await cases.messages(principal=ANA, case_id=case.case_id)).total == 2
+
+    async def test_the_latest_with_their_case(self, cases: CaseService, case: Case) -> None:
+        """A conversation is the case as it is and the last of what was said; someone else's is not there."""
+        said = [await say(cases, case, f"q{number}") for number in range(5)]
+        whole = await cases.conversation(principal=ANA, case_id=case.case_id)
+        latest = await cases.conversation(principal=ANA, case_id=case.case_id, latest=2)
+
+        assert (whole.messages, latest.messages) == (tuple(said), tuple(said[3:]))
+        assert whole.case == await cases.get(principal=ANA, case_id=case.case_id)
+        with pytest.raises(CaseNotFound):
+            await cases.conversation(principal=BOB, case_id=case.case_id)
+        with pytest.raises(InvalidInput):
+            await cases.conversation(principal=ANA, case_id=case.case_id, latest=1001)
 
     async def test_in_pages(self, cases: CaseService, case: Case, clock: FakeClock) -> None:
         """In the order they were said, and each message changes when its case was last touched."""
