@@ -95,12 +95,15 @@ def _column(name: str, annotation: Any) -> _Column:
         return _Column(name, scalar=True, encode=in_utc)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _Column(name, scalar=True, encode=lambda member: kind(member).value, decode=kind)
-    plain = kind == dict[str, object]  # as JSON has it: there is nothing to make of it
+    quick: dict[Any, Callable[[str], Any]] = {  # what is as JSON has it, or nearly
+        dict[str, object]: json.loads,
+        tuple[str, ...]: lambda text: tuple(json.loads(text)),
+    }
     return _Column(
         name,
         scalar=False,
         encode=lambda value: to_json(value, kind),
-        decode=json.loads if plain else lambda text: from_json(text, kind),
+        decode=quick.get(kind) or (lambda text: from_json(text, kind)),
     )
 
 

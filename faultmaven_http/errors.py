@@ -24,11 +24,13 @@ from faultmaven_domain.kernel.errors import (
     UnsupportedFile,
 )
 
+from .incoming import SlowBody
 from .wire import Dialect, ErrorOut
 
 #: Seconds after which it is worth asking again, where nobody knows better.
 TRY_AGAIN = 5
 _STATUS: dict[type[FaultMavenError], int] = {
+    SlowBody: 408,
     TooLarge: 413,
     UnsupportedFile: 415,
     Unauthenticated: 401,

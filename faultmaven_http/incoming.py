@@ -11,9 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
-from faultmaven_domain.kernel.errors import InvalidInput, StorageFull, TooLarge, UnsupportedFile
+from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, TooLarge, UnsupportedFile
 
-from .errors import SlowBody
 from .wire import parsed
 
 #: What is read of someone who need not sign in.
@@ -30,6 +29,12 @@ LONGEST_END = 256
 _BOUNDARY = re.compile(r";\s*boundary=(?:\"([^\"]+)\"|([^\s;,]+))", re.IGNORECASE)
 
 
+class SlowBody(FaultMavenError):
+    """The body stopped coming, or came too slowly."""
+
+    code = "REQUEST_TIMEOUT"
+
+
 class Incoming:
     """A request's body as a ``receive`` that ends with TooLarge once more than ``limit`` bytes came.
 
@@ -43,6 +48,7 @@ class Incoming:
         self._silence = silence
         self._size = 0
         self._began = time.monotonic()
+        self._given_up = False
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
         self._declared = int(declared[:20]) if declared.isdigit() else 0
@@ -71,17 +77,18 @@ class Incoming:
         return message
 
     async def _next(self) -> Message:
-        if time.monotonic() - self._began > AFTER + self._size / BYTES_PER_SECOND:
-            raise SlowBody
         try:
+            if time.monotonic() - self._began > AFTER + self._size / BYTES_PER_SECOND:
+                raise TimeoutError
             async with asyncio.timeout(self._silence):
                 return await self._receive()
         except TimeoutError as error:
+            self._given_up = True
             raise SlowBody from error
 
     async def drain(self) -> None:
         """Let the rest come and forget it, for a while: who is still sending reads no answer."""
-        if self._ended or self._expects:
+        if self._ended or self._expects or self._given_up:
             return
         try:
             async with asyncio.timeout(DRAINED_FOR):

@@ -33,6 +33,7 @@ _ERRORS = {
     401: "No token, or not a valid one.",
     403: "You may not do that.",
     404: "There is no such thing, or it is another user's.",
+    408: "The body stopped coming, or came too slowly.",
     409: "It does not fit what is there; `X-Error-Code` says how.",
     413: "Larger than this server takes.",
     415: "Not a content type or a kind of file that is taken.",
@@ -152,7 +153,7 @@ def _errors_of(operation: Operation, dialect: Dialect) -> list[int]:
     if operation.query is not None or "body" in operation.hints:
         found.add(dialect.invalid_status)
     if "body" in operation.hints:
-        found |= {413, 415}
+        found |= {408, 413, 415}
     if operation.reads_principal:
         found.add(401)
     if operation.path_names:

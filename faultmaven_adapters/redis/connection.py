@@ -5,9 +5,9 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -91,14 +91,26 @@ async def matching(redis: Redis, pattern: str) -> AsyncIterator[list[bytes]]:
             return
 
 
-@asynccontextmanager
-async def calling(redis: Redis) -> AsyncIterator[None]:
-    """Calls inside end in time, and their vendor errors come out as the domain's."""
-    try:
-        async with asyncio.timeout(getattr(redis.connection_pool, "timeout", PATIENCE.total_seconds())):
-            yield
-    except FAILURES as error:
-        raise meaning(error) from error
+class calling:
+    """Calls inside end in time, and their vendor errors come out as the domain's. A class, for its speed alone."""
+
+    __slots__ = ("_timeout",)
+
+    def __init__(self, redis: Redis) -> None:
+        self._timeout = asyncio.timeout(getattr(redis.connection_pool, "timeout", PATIENCE.total_seconds()))
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)  # makes a cancellation of its own a TimeoutError
+        except TimeoutError as late:
+            raise meaning(late) from late
+        if isinstance(error, FAILURES):
+            raise meaning(error) from error
 
 
 def meaning(error: BaseException) -> FaultMavenError:

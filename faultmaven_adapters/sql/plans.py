@@ -18,7 +18,8 @@ class Plan:
     sql: str
     fixed: dict[str, Any]
     encoders: tuple[tuple[str, Processor], ...]
-    columns: tuple[tuple[str, Processor | None], ...]
+    names: tuple[str, ...]
+    decoders: tuple[tuple[str, Processor], ...]
 
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         given = {**self.fixed, **values}
@@ -27,8 +28,10 @@ class Plan:
         return given
 
     def row(self, raw: tuple[Any, ...]) -> dict[str, Any]:
-        pairs = zip(self.columns, raw, strict=True)
-        return {name: value if decode is None else decode(value) for (name, decode), value in pairs}
+        row = dict(zip(self.names, raw, strict=True))
+        for name, decode in self.decoders:
+            row[name] = decode(row[name])
+        return row
 
 
 @frozen
@@ -54,11 +57,14 @@ class Plans:
         asked = {name for bind, name in compiled.bind_names.items() if bind.required}
         kinds = {name: bind.type for bind, name in compiled.bind_names.items() if not bind.expanding}
         encoders = {name: kind.dialect_impl(self.dialect).bind_processor(self.dialect) for name, kind in kinds.items()}
+        columns = _columns(statement)
+        decoders = [(name, self._decoder(column.type)) for name, column in columns]
         return Plan(
             sql=str(compiled),
             fixed={name: value for name, value in compiled.params.items() if name not in asked},
             encoders=tuple((name, encode) for name, encode in encoders.items() if encode),
-            columns=tuple((name, self._decoder(column.type)) for name, column in _columns(statement)),
+            names=tuple(name for name, _ in columns),
+            decoders=tuple((name, decode) for name, decode in decoders if decode),
         )
 
     def _decoder(self, kind: Any) -> Processor | None:
