@@ -41,8 +41,8 @@ def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
             if text.count(LOST) * 20 > len(text):
                 raise UnreadableFile(BINARY)
             return _noted(text, f"is not valid {name.upper()}")
-    if (name := _wide(data)) is not None:
-        return clean(data.decode(name, "replace")), (GUESSED.format(name),)
+    if wide := _wide(data):
+        return clean(data.decode(wide, "replace")), (GUESSED.format(wide),)
     holes = sum(len(hole) for hole in HOLE.findall(data))
     rest = len(data) - holes
     if (len(data) - len(data.translate(None, JUNK)) - holes) * 50 > rest or not rest:
@@ -181,8 +181,8 @@ class TextInPieces:
             if piece.startswith(mark):
                 self._name, self._marked = name, True
                 return len(mark)
-        if not self._size and (name := _wide(piece)) is not None:
-            self._name, self._marked, self._guessed = name, True, True
+        if not self._size and (wide := _wide(piece)):
+            self._name, self._marked, self._guessed = wide, True, True
         elif not piece.isascii():
             try:
                 codecs.getincrementaldecoder("utf-8")().decode(piece)  # it may end in the middle of a letter

@@ -18,6 +18,8 @@ from .connection import calling, matching
 #: arq keeps no results here (or an ended id could not be queued again); this is all that is left of a job, for a while.
 ENDED_KEY, ENDED_TTL = "fm:job:ended:", timedelta(hours=1)
 ATTEMPTS = 3
+#: A list per queue of words to idle workers; each ends one's wait. They are worth nothing when they are old or many.
+WAKE_KEY, WAKE_TTL, MOST_WORDS = "fm:wake:", timedelta(minutes=1), 100
 #: A word that is there for as long as Redis keeps what it is given. With the server's own name, which each start
 #: changes, it is the queue's epoch: a server that was only restarted has its file, but missed what workers told it.
 EPOCH_KEY = "fm:jobs:epoch"
@@ -42,8 +44,17 @@ class ArqJobQueue:
                 # arq says None when the id is queued already, but also when the connection broke between its question
                 # and its answer: look.
                 if job is not None or await self._redis.exists(job_key_prefix + job_id):
+                    if not delay:
+                        await self._wake(queue_of(job_type))
                     return job_id
         raise Unavailable("Redis does not take the job.")
+
+    async def _wake(self, queue: str) -> None:
+        async with self._redis.pipeline() as pipe:
+            pipe.lpush(WAKE_KEY + queue, b"")
+            pipe.ltrim(WAKE_KEY + queue, 0, MOST_WORDS - 1)
+            pipe.pexpire(WAKE_KEY + queue, WAKE_TTL)
+            await pipe.execute()
 
     async def take_back(self, job_id: str) -> None:
         """Raises: Unavailable."""

@@ -11,18 +11,19 @@ from typing import Any
 
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
-from arq.worker import Retry, Worker, func
+from arq.worker import Function, Retry, Worker, func
 
 from faultmaven_domain.kernel.job_desk import TryAgain
 
-from ..queues import TURNS, Handler, queue_of
+from ..queues import Handler, queue_of
 from .connection import FAILURES, connect, meaning
-from .job_queue import ENDED_KEY, ENDED_TTL
+from .job_queue import ENDED_KEY, ENDED_TTL, WAKE_KEY
 from .wire import deserialize, serialize
 
 #: The job's own row counts its attempts and parks it; a queue that counted too would drop jobs that only waited.
 ENDLESS = 1_000_000
-PROMPT, RELAXED = timedelta(milliseconds=20), timedelta(milliseconds=100)
+#: Between two looks at a queue where no word comes that a job is in it.
+PAUSE = timedelta(milliseconds=100)
 
 
 def arq_worker(
@@ -42,8 +43,8 @@ def arq_worker(
     the handler is cancelled and the job ends for the queue. A handler that raises TryAgain puts its job back, one that
     is cancelled by a stop has it run again, one that raises anything else ends it.
 
-    ``poll`` is the pause between two looks, so the longest a due job waits for an idle worker: 20 ms for turns and
-    100 ms for the rest, which costs some 2 % of a core. ``burst`` stops it when its queue is empty. ``schedule`` is
+    ``poll`` is the longest a due job waits for an idle worker; one that is queued without a delay is looked for at
+    once. ``burst`` stops it when its queue is empty. ``schedule`` is
     done by the clock, once across all workers of the queue.
 
     Call it on the running loop, and give it to :func:`work`.
@@ -54,6 +55,7 @@ def arq_worker(
         if queue_of(job_type) == queue
     ]
     return _Worker(
+        poll or PAUSE,
         functions,
         cron_jobs=list(schedule) or None,
         queue_name=queue,
@@ -63,7 +65,7 @@ def arq_worker(
         max_jobs=concurrency,
         max_tries=ENDLESS,
         keep_result=0,
-        poll_delay=poll or (PROMPT if queue == TURNS else RELAXED),
+        poll_delay=0,  # the pause is the worker's own
         after_job_end=_remember,
         health_check_key=f"{queue}:health:{socket.gethostname()}:{os.getpid()}",
         health_check_interval=10,
@@ -74,7 +76,20 @@ def arq_worker(
 
 
 class _Worker(Worker):
-    """arq's own, but for one thing: it mistakes itself when it is handed a job that it has in hand."""
+    """arq's own, but for two things: it would sleep between two looks, where this one waits for the word that a job is
+    there; and it mistakes itself when it is handed a job that it has in hand."""
+
+    def __init__(self, pause: timedelta, functions: Sequence[Function], **options: Any) -> None:
+        super().__init__(functions, **options)
+        self._pause = pause.total_seconds()
+        self._looked = False
+
+    async def _poll_iteration(self) -> None:
+        redis: Any = self.pool  # whose hints know whole seconds only
+        if self._looked:
+            await redis.blpop([WAKE_KEY + self.queue_name], timeout=self._pause)
+        self._looked = True
+        await super()._poll_iteration()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Those that were taken back while they ran here wait for another worker, or until they have ended here."""

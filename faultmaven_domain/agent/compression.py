@@ -1,6 +1,7 @@
 """A prompt that fits: what matters least is left out first, and what was left out is said."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from attrs import define, evolve, field, frozen
 
@@ -110,8 +111,14 @@ class _Room:
 
 
 def _of_source(source: Source) -> int:
-    return _HEAD + tokens_of(source.quote) + tokens_of(source.remark)
+    return _HEAD + _short(source.quote) + _short(source.remark)
 
 
 def _of_message(message: CaseMessage) -> int:
-    return 4 + tokens_of(message.content[:1_500])
+    return 4 + _short(message.content[:1_500])
+
+
+@lru_cache(maxsize=4_096)
+def _short(text: str) -> int:
+    """Quotes come again with each question of a case."""
+    return tokens_of(text)

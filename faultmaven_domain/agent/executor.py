@@ -123,7 +123,7 @@ class Executor:
                 await self.spending.release(usage)
             raise
         self.router.succeeded(provider)
-        usage = await self.spending.settle(usage, response)
+        usage = await self.spending.settle(usage, call, response)
         response = evolve(response, cost=usage.cost)
         await self.optimizer.remember(call, provider, choice, response)
         return response

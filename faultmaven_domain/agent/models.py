@@ -124,7 +124,7 @@ class ModelCall:
 class Usage:
     """One call's share of the bill. ``cost`` in millionths of a US dollar, None where no price is known.
 
-    Until it is ``settled`` the counts and the cost are the most the call may use.
+    Until it is ``settled`` the counts and the cost are the most the call may use; they are only set aside under a cap.
     """
 
     usage_id: str

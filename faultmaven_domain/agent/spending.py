@@ -70,7 +70,7 @@ class Spending:
             raise SpendingCapReached(
                 f"No price is known of {provider.name}/{model}, and spending is capped: name it in LLM_PRICES."
             )
-        asked = of_messages(call.messages)
+        asked = of_messages(call.messages) if self.budget.capped else 0
         usage = Usage(
             usage_id=self.ids.new("use"),
             job_id=call.job_id,
@@ -81,7 +81,7 @@ class Spending:
             model=model,
             input_tokens=asked,
             output_tokens=choice.max_tokens,
-            cost=price.of(2 * asked, choice.max_tokens) if price else None,
+            cost=price.of(2 * asked, choice.max_tokens) if price and self.budget.capped else None,
             created_at=self.clock.now(),
         )
         if self._held(usage):
@@ -96,14 +96,14 @@ class Spending:
             async with self.transactions.begin() as unit:
                 await unit.usage.delete(usage.usage_id)
 
-    async def settle(self, usage: Usage, response: ChatResponse) -> Usage:
+    async def settle(self, usage: Usage, call: ModelCall, response: ChatResponse) -> Usage:
         """What the call did use, by the provider's count or, where it has none, by ours."""
-        given = usage.input_tokens if response.input_tokens is None else response.input_tokens
+        given = of_messages(call.messages) if response.input_tokens is None else response.input_tokens
         made = tokens_of(response.content) if response.output_tokens is None else response.output_tokens
         price = self.budget.price_of(usage.provider, usage.model)
         cost = price.of(given, made) if price else None
         settled = evolve(usage, input_tokens=given, output_tokens=made, cost=cost, settled=True)
-        async with self.transactions.begin() as unit:
+        async with self.transactions.begin(lasting=self.budget.capped) as unit:
             return await unit.usage.save(settled)
 
     async def total(

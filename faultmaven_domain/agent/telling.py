@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Self
 
 from attrs import define, field
@@ -26,7 +27,7 @@ class Telling(Listener):
     job_id: str
     _waiting: list[tuple[EventKind, dict[str, object]]] = field(factory=list, init=False)
     _said: asyncio.Event = field(factory=asyncio.Event, init=False)
-    _ending: bool = field(default=False, init=False)
+    _over: asyncio.Event = field(factory=asyncio.Event, init=False)
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     async def __aenter__(self) -> Self:
@@ -35,7 +36,7 @@ class Telling(Listener):
 
     async def __aexit__(self, *error: object) -> None:
         assert self._task is not None
-        self._ending = True
+        self._over.set()
         self._said.set()
         _, late = await asyncio.wait({self._task}, timeout=LAST_WORDS)
         for task in late:
@@ -59,13 +60,14 @@ class Telling(Listener):
 
     async def _run(self) -> None:
         try:
-            while not self._ending or self._waiting:
+            while self._waiting or not self._over.is_set():
                 await self._said.wait()
                 self._said.clear()
                 while self._waiting:
                     kind, data = self._waiting.pop(0)
                     await self.events.add(self.job_id, kind, data)
-                if not self._ending:
-                    await asyncio.sleep(TOGETHER)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TOGETHER):
+                        await self._over.wait()
         except Unavailable as error:
             log.warning("turn %s goes on untold: %s", self.job_id, error.message)

@@ -84,6 +84,6 @@ class JobRelay:
             await self.queue.enqueue(message.topic, message.payload, job_id=message.id)
             sent += 1
         if due:
-            async with transactions.begin() as unit:
+            async with transactions.begin(lasting=False) as unit:
                 await unit.outbox.mark_sent([message.id for message in due], at=self.clock.now())
         return len(due), sent

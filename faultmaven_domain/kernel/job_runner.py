@@ -59,7 +59,10 @@ class JobRunner:
 
     async def _claim(self, job_id: str) -> tuple[Job, Transactions[UnitOfWork]] | None:
         for transactions in self.books.values():
-            async with transactions.begin() as unit:
+            async with transactions.view() as unit:
+                if await unit.jobs.get(job_id) is None:
+                    continue
+            async with transactions.begin(lasting=False) as unit:
                 job = await unit.jobs.get(job_id)
                 if job is None:
                     continue

@@ -23,6 +23,7 @@ from faultmaven_worker import run_worker
 from ..app import create_app
 from ..conversation import LARGEST
 from ..progress import bar, warn
+from ..protocol import PatientProtocol
 from ..routes.internal import internal_routes
 from .options import data_dir, run_async, settings_for
 
@@ -121,6 +122,7 @@ async def _served(fm: FaultMaven, sock: socket.socket, stop: asyncio.Event) -> N
     app = create_app(fm, beside=_internal(fm))
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         lifespan="on",
         ws="websockets-sansio",
         ws_max_size=LARGEST,

@@ -116,6 +116,23 @@ class TestArqJobQueue(JobQueueContract):
         assert "<message>" in caplog.text
         assert "hunter2" not in caplog.text
 
+    async def test_an_idle_worker_hears_of_a_job(self, queue: ArqJobQueue, redis_server: EmbeddedRedis) -> None:
+        """A worker that would look again in an hour does a job that is queued now."""
+        done = asyncio.Event()
+
+        async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            done.set()
+
+        working = asyncio.create_task(work(a_worker(redis_server, handler, TURNS, poll=timedelta(hours=1))))
+        async with asyncio.timeout(HANGS):
+            for number in range(3):  # the first may be there before it has looked at all
+                done.clear()
+                await queue.enqueue(TURN, {}, job_id=str(number))
+                await done.wait()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
     async def test_leaves_nothing_behind(self, queue: ArqJobQueue, deliveries: Deliveries, redis: ArqRedis) -> None:
         """A job that has ended costs one short key, which lapses."""
         await queue.enqueue(TURN, {}, job_id="1")
@@ -315,6 +332,7 @@ def a_worker(
     *,
     burst: bool = False,
     timeout: timedelta = timedelta(seconds=60),
+    poll: timedelta = timedelta(milliseconds=5),
     schedule: Sequence[CronJob] = (),
 ) -> Worker:
     return arq_worker(
@@ -322,7 +340,7 @@ def a_worker(
         address=server.socket,
         queue=queue,
         timeouts=dict.fromkeys(KINDS, timeout),
-        poll=timedelta(milliseconds=5),
+        poll=poll,
         burst=burst,
         schedule=schedule,
     )

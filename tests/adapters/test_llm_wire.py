@@ -62,10 +62,11 @@ def test_lines_end_where_pythons_do(text: str, places: list[int]) -> None:
         (b"data: never ended\n", []),
         (b"data: \xff\n\n", [Event("message", "\ufffd")]),
         (b"data: a:b\n\n", [Event("message", "a:b")]),
+        (b"\xef\xbb\xbfdata: 1\n\n\xef\xbb\xbfdata: 2\n\n", [Event("message", "1")]),
     ],
 )
 def test_the_specifications_corners(sent: bytes, read: list[Event]) -> None:
-    """Empty data, repeated fields, lost names and unended events are read as the specification has them."""
+    """Empty data, repeated fields, lost names, unended events and byte order marks are read as the specification has them."""
     assert parsed([sent]) == read
 
 

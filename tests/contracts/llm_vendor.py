@@ -383,13 +383,15 @@ class VendorContract:
     async def test_the_log_has_the_vendors_words(
         self, llm: Any, standin: StandIn, ask: Ask, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """What the vendor said is in the log, without the key if it repeats that."""
-        standin.replies.append(Fails(status=500))
+        """What the vendor said is in the log, on one line, without the key if it repeats that."""
+        standin.replies += [Fails(status=500), Garbles(body=b"data: crash\nforged\n\ncrash\n")]
 
         with caplog.at_level(logging.WARNING):
-            await _failure(ask(llm, ASKED))
+            for _ in range(2):
+                await _failure(ask(llm, ASKED))
 
         assert "boom" in caplog.text
+        assert "\nforged" not in caplog.text
         assert getattr(llm, "key", None) is None or KEY not in caplog.text
 
 

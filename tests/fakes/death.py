@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from attrs import define
@@ -34,13 +35,13 @@ class _Mortal:
     def __getattr__(self, name: str) -> Any:
         reached = getattr(self._port, name)
         if name in {"begin", "view"}:
-            return lambda: self._block(reached)
+            return partial(self._block, reached)
         return self._call(reached) if callable(reached) else reached
 
     @asynccontextmanager
-    async def _block(self, begin: Callable[[], AbstractAsyncContextManager[Any]]) -> AsyncIterator[Any]:
+    async def _block(self, begin: Callable[..., AbstractAsyncContextManager[Any]], **how: Any) -> AsyncIterator[Any]:
         self._fate.step()
-        async with begin() as unit:
+        async with begin(**how) as unit:
             yield unit
             self._fate.step()
         self._fate.step()
