@@ -72,6 +72,14 @@ def evaluate(session: nox.Session) -> None:
     session.run("python", "-m", "tests.eval.retrieval", *session.posargs)
 
 
+@nox.session(venv_backend="virtualenv")  # plain pip can take a build of PyTorch that is at hand; uv looks elsewhere
+def llm_server(session: nox.Session) -> None:
+    """The OpenAI adapter against a server that others wrote, with a tiny model the test makes; fetches PyTorch."""
+    installed(session)
+    session.install("torch==2.13.0", "transformers[serving]>=5.23")
+    session.run("pytest", "-n0", "tests/llm_server")
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the pages that are made from the code."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from faultmaven_domain.agent import ChatResponse, Message
+from faultmaven_domain.agent import THINKING_TOKENS, ChatResponse, Message
 
-from .draft import THINKING, Draft, cleaned, counted, written
+from .draft import Draft, cleaned, counted, written
 from .wire import Client, Wire, new_client
 
 DEFAULT_MODEL = "claude-haiku-4-5"
@@ -127,7 +127,7 @@ class AnthropicProvider:
             body["system"] = "\n\n".join(rules)
         if _TAKES_TEMPERATURE.fullmatch(body["model"]):
             return body | {"max_tokens": limit, "temperature": min(temperature, 1.0)}
-        return body | {"max_tokens": limit + THINKING}
+        return body | {"max_tokens": limit + THINKING_TOKENS}
 
 
 def _take(told: dict[str, Any], draft: Draft) -> str:

@@ -12,8 +12,6 @@ _INSTEAD = {
     "refused": "The language model declined to answer this.",
     "filtered": "The language model's provider withheld the answer.",
 }
-#: Tokens beyond the answer's own for a model that thinks first, since vendors count what it thinks as answer.
-THINKING = 8_000
 _LONGEST_NAME = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from faultmaven_domain.agent import ChatResponse, Message
+from faultmaven_domain.agent import THINKING_TOKENS, ChatResponse, Message
 
-from .draft import THINKING, Draft, written
+from .draft import Draft, written
 from .wire import Client, Wire, new_client
 
 DEFAULT_MODEL = "gpt-4o-mini"
@@ -77,8 +77,6 @@ class OpenAIProvider:
         answer = await self._wire.post(_CHAT, body)
         draft = Draft(self.name, body["model"])
         self._take(answer, draft)
-        if not answer.get("choices"):
-            raise self._wire.nonsense(answer)
         draft.closing()
         return draft.whole()
 
@@ -113,7 +111,7 @@ class OpenAIProvider:
     ) -> dict[str, Any]:
         body: dict[str, Any] = {"model": model or self.model, "messages": written(messages)}
         if _THINKING_MODEL.match(body["model"]):
-            return body | ({} if max_tokens is None else {"max_completion_tokens": max_tokens + THINKING})
+            return body | ({} if max_tokens is None else {"max_completion_tokens": max_tokens + THINKING_TOKENS})
         body["temperature"] = temperature
         return body | ({} if max_tokens is None else {"max_tokens": max_tokens})
 

@@ -4,6 +4,7 @@ from .errors import LLMError, LLMRateLimited, LLMRefused, LLMTimeout, SpendingCa
 from .events import ChatTurnRequested
 from .executor import Executor
 from .models import (
+    THINKING_TOKENS,
     Answer,
     ChatResponse,
     Citation,
@@ -38,6 +39,7 @@ from .service import AgentService
 from .spending import Budget, Price, Spending
 
 __all__ = [
+    "THINKING_TOKENS",
     "AgentService",
     "AgentTransactions",
     "AgentUnitOfWork",

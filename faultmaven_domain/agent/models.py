@@ -9,6 +9,8 @@ from ..evidence import LogPattern
 from ..kernel.errors import InvalidInput
 
 LONGEST_MESSAGE = 50_000
+#: What a model that thinks before it answers may use for that, beside the tokens of the answer itself.
+THINKING_TOKENS = 8_000
 
 
 class Task(StrEnum):

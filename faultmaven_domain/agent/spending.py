@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from ..kernel.clock import Clock
 from ..kernel.ids import IdSource
 from .errors import SpendingCapReached
-from .models import ChatResponse, ModelCall, ModelChoice, Spent, Usage
+from .models import THINKING_TOKENS, ChatResponse, ModelCall, ModelChoice, Spent, Usage
 from .ports import AgentTransactions, LLMProvider, UsageRepository
 from .tokens import of_messages, tokens_of
 
@@ -71,6 +71,7 @@ class Spending:
                 f"No price is known of {provider.name}/{model}, and spending is capped: name it in LLM_PRICES."
             )
         asked = of_messages(call.messages) if self.budget.capped else 0
+        made = choice.max_tokens + THINKING_TOKENS
         usage = Usage(
             usage_id=self.ids.new("use"),
             job_id=call.job_id,
@@ -80,8 +81,8 @@ class Spending:
             provider=provider.name,
             model=model,
             input_tokens=asked,
-            output_tokens=choice.max_tokens,
-            cost=price.of(2 * asked, choice.max_tokens) if price and self.budget.capped else None,
+            output_tokens=made,
+            cost=price.of(2 * asked, made) if price and self.budget.capped else None,
             created_at=self.clock.now(),
         )
         if self._held(usage):

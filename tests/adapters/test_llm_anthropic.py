@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from faultmaven_adapters.llm.anthropic import AnthropicProvider
-from faultmaven_adapters.llm.draft import THINKING
-from faultmaven_domain.agent import LLMError, Message
+from faultmaven_domain.agent import THINKING_TOKENS, LLMError, Message
 from tests.contracts.llm_provider import RUNBOOK, chatted, question, streamed
 from tests.standins.anthropic import AnthropicStandIn
 from tests.standins.playing import StandIn
@@ -98,7 +97,7 @@ async def test_later_models_take_no_temperature(
 
     [body] = standin.requests
     told = (body.get("temperature"), body["max_tokens"])
-    assert told == ((0.3, 100) if takes_temperature else (None, 100 + THINKING))
+    assert told == ((0.3, 100) if takes_temperature else (None, 100 + THINKING_TOKENS))
 
 
 @pytest.mark.parametrize("ask", [chatted, streamed])

@@ -169,6 +169,14 @@ async def test_streams_of_another_form_are_nonsense(llm: OllamaProvider, standin
     assert type(raised.value) is LLMError
 
 
+async def test_an_answer_that_is_not_done_is_none(llm: OllamaProvider, standin: StandIn) -> None:
+    """An answer in one piece says itself that it is whole."""
+    standin.replies.append(stream_of(said("The disk.")))
+
+    with pytest.raises(LLMError):
+        await llm.chat(ASKED)
+
+
 @pytest.mark.parametrize("tags", [b"{}", b'{"models": 7}', b'{"models": [{}]}'])
 async def test_a_ping_of_something_else_fails(tags: bytes) -> None:
     """A server that lists no models is not Ollama."""

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from faultmaven_adapters.llm.draft import THINKING
 from faultmaven_adapters.llm.openai import OpenAIProvider
-from faultmaven_domain.agent import ChatResponse, LLMError, LLMRateLimited, LLMRefused
+from faultmaven_domain.agent import THINKING_TOKENS, ChatResponse, LLMError, LLMRateLimited, LLMRefused
 from faultmaven_domain.kernel.errors import FaultMavenError
 from tests.contracts.llm_provider import RUNBOOK, chatted, question, streamed
 from tests.standins.openai import OpenAIStandIn
@@ -98,7 +97,9 @@ async def test_models_that_think_are_asked_otherwise(
 
     [body] = standin.requests
     told = {key: value for key, value in body.items() if key not in {"model", "messages"}}
-    assert told == ({"max_completion_tokens": 100 + THINKING} if thinks else {"temperature": 0.2, "max_tokens": 100})
+    assert told == (
+        {"max_completion_tokens": 100 + THINKING_TOKENS} if thinks else {"temperature": 0.2, "max_tokens": 100}
+    )
 
 
 @pytest.mark.parametrize(

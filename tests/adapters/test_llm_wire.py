@@ -66,7 +66,7 @@ def test_lines_end_where_pythons_do(text: str, places: list[int]) -> None:
     ],
 )
 def test_the_specifications_corners(sent: bytes, read: list[Event]) -> None:
-    """Empty data, repeated fields, lost names, unended events and byte order marks are read as the specification has them."""
+    """Empty data, repeated fields, lost names, unended events and byte order marks are read as it has them."""
     assert parsed([sent]) == read
 
 

@@ -64,7 +64,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
 HTTP_PLACES: dict[str, tuple[str, ...]] = {
     "starlette": ("",),
     "cattrs": ("wire", "cli.options"),
-    "uvicorn": ("cli.serve",),
+    "uvicorn": ("cli.serve", "protocol"),
     "click": ("cli",),
     "rich": ("progress",),
     "httpx2": ("demo.tour",),

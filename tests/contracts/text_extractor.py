@@ -165,9 +165,8 @@ class TextExtractorContract:
 
     async def test_reads_many_at_once(self, extractor: TextExtractor) -> None:
         """Files read together do not mix."""
-        found = await asyncio.gather(
-            *(read_by(extractor, f"file {n}".encode(), filename=f"{n}.txt") for n in range(30))
-        )
+        names = [f"file {n}" for n in range(30)]
+        found = await asyncio.gather(*(read_by(extractor, name.encode(), filename=f"{name}.txt") for name in names))
 
         assert names == [extracted.text for extracted in found]
 

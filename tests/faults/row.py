@@ -27,10 +27,11 @@ def none_of(what: str, found: Sequence[str]) -> Row:
 
 
 def times(what: str, seconds: Sequence[float], *, bar: float | None = None) -> Row:
-    """Median and worst of some durations; the worst is held against the bar."""
+    """Median, 95th percentile and worst of some durations; the worst is held against the bar."""
     if not seconds:
         return Row(what, "not seen", timed=True)
-    figure = f"p50 {median(seconds):.1f}, max {max(seconds):.1f} s of {len(seconds)}"
+    late = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
+    figure = f"p50 {median(seconds):.1f}, p95 {late:.1f}, max {max(seconds):.1f} s of {len(seconds)}"
     return Row(what, figure, f"≤ {bar:.0f} s" if bar else "", not bar or max(seconds) <= bar, timed=True)
 
 

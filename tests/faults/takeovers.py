@@ -21,6 +21,7 @@ class _Orphan:
     at: float
     attempts: int
     ran: bool
+    held: bool
     idle: float = 0.0
 
 
@@ -34,6 +35,8 @@ class TakeOvers:
     #: Of jobs that ran at a kill, and of those that waited for a worker: one may have had them without having begun.
     ran: list[float] = field(factory=list)
     waited: list[float] = field(factory=list)
+    #: When those that ran were put back for another; after that they wait for a free hand like any other.
+    freed: list[float] = field(factory=list)
     caught: list[str] = field(factory=list)
     _orphans: dict[str, _Orphan] = field(factory=dict)
     _over: Event = field(factory=Event)
@@ -55,7 +58,8 @@ class TakeOvers:
         now = time.monotonic()
         for job in books.jobs(self.data).values():
             if not job.ended:
-                self._orphans.setdefault(job.job_id, _Orphan(now, job.attempts, job.state == "running"))
+                running = job.state == "running"
+                self._orphans.setdefault(job.job_id, _Orphan(now, job.attempts, running, running))
 
     @property
     def waiting(self) -> list[str]:
@@ -80,6 +84,9 @@ class TakeOvers:
     def _look(self, jobs: dict[str, books.JobRow], now: float) -> None:
         for id, orphan in list(self._orphans.items()):
             job = jobs[id]
+            if orphan.held and (job.state == "queued" or job.attempts > orphan.attempts):
+                orphan.held = False
+                self.freed.append(now - orphan.at)
             if job.attempts > orphan.attempts or job.state == "failed":
                 (self.ran if orphan.ran else self.waited).append(now - orphan.at - orphan.idle)
                 if orphan.ran:

@@ -136,6 +136,7 @@ def _figures(this: Run, kills: int) -> list[Row]:
         Row("kills of the worker", f"{kills}, {this.accompanied} beside another, and {this.starting} while starting"),
         Row("  taken over", caught),
         times("worker ready after a start", this.ready),
+        times("put back after a kill", this.takeovers.freed, bar=BAR),
         times("taken over after a kill", this.takeovers.ran, bar=BAR),
         times("  those that had not begun", this.takeovers.waited, bar=BAR),
         none_of("  not taken over at all", this.takeovers.waiting),

@@ -94,9 +94,9 @@ async def test_a_model_without_a_price_is_not_called_under_a_cap() -> None:
 @pytest.mark.parametrize(
     ("cap", "others"),
     [
-        ({"per_day": 500}, call(2, "case_2", "bob")),
-        ({"per_user_day": 500}, call(2, "case_2")),
-        ({"per_case": 500}, call(2, user="bob")),
+        ({"per_day": 16_500}, call(2, "case_2", "bob")),
+        ({"per_user_day": 16_500}, call(2, "case_2")),
+        ({"per_case": 16_500}, call(2, user="bob")),
     ],
     ids=["all of a day", "one user's of a day", "one case's"],
 )
@@ -124,17 +124,17 @@ async def test_a_cap_holds_for_those_who_come_at_once() -> None:
         await asyncio.sleep(0.05)
         return "Because."
 
-    books = Books(*[slowly] * 10, budget=Budget(prices=PRICES, per_day=350))
+    books = Books(*[slowly] * 10, budget=Budget(prices=PRICES, per_day=40_000))
 
     done = await asyncio.gather(*[books.run(call(n, f"case_{n}")) for n in range(10)], return_exceptions=True)
 
     assert sum(isinstance(one, SpendingCapReached) for one in done) >= 7
-    assert (await books.total()).cost <= 350
+    assert (await books.total()).cost <= 40_000
 
 
 async def test_what_was_not_spent_is_given_back() -> None:
     """A call that failed before the model began costs nothing."""
-    books = Books(LLMRefused(), budget=Budget(prices=PRICES, per_day=10_000))
+    books = Books(LLMRefused(), budget=Budget(prices=PRICES, per_day=100_000))
     with pytest.raises(LLMRefused):
         await books.run(call())
 
@@ -144,7 +144,7 @@ async def test_what_was_not_spent_is_given_back() -> None:
 async def test_what_broke_off_counts_as_spent() -> None:
     """Nobody knows what a stream that was cut did cost, so the most it could stays counted."""
     cut = Broken(("Be",), LLMError())
-    books = Books(cut, "Because.", budget=Budget(prices=PRICES, per_day=10_000))
+    books = Books(cut, "Because.", budget=Budget(prices=PRICES, per_day=100_000))
     await books.run(call())
 
     async with books.transactions.view() as unit:
