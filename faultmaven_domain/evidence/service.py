@@ -1,3 +1,4 @@
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
@@ -197,8 +198,8 @@ class EvidenceService:
             if report is not None:
                 suspected = {s.pattern.template for s in origins if s.source == names[item.evidence_id]}
                 findings += _patterns(item, report, limit, suspected)
-            if item.status is EvidenceStatus.READY:
-                findings += await self._passages(item, names_in(query) if report else query, limit=2 if report else 4)
+        asked = [(item, (names_in(query), 2) if reports[item.evidence_id] else (query, 4)) for item in items]
+        findings += await self._passages_of(asked)
         return CaseFindings(
             files=tuple(summaries),
             findings=tuple(sorted(findings, key=lambda finding: -finding.score)),
@@ -211,11 +212,16 @@ class EvidenceService:
 
         Best first. Raises: CaseNotFound.
         """
-        found: list[Finding] = []
-        for item in await self.of_case(principal=principal, case_id=case_id):
-            if item.status is EvidenceStatus.READY and item.kind != "log":
-                found += await self._passages(item, query, limit)
+        items = await self.of_case(principal=principal, case_id=case_id)
+        found = await self._passages_of([(item, (query, limit)) for item in items if item.kind != "log"])
         return tuple(sorted(found, key=lambda finding: -finding.score)[:limit])
+
+    async def _passages_of(self, asked: Sequence[tuple[Evidence, tuple[str, int]]]) -> tuple[Finding, ...]:
+        """Of each file that is read, at once: those a query finds there, at most so many."""
+        found = await asyncio.gather(
+            *[self._passages(item, *what) for item, what in asked if item.status is EvidenceStatus.READY]
+        )
+        return tuple(finding for findings in found for finding in findings)
 
     async def _passages(self, item: Evidence, query: str, limit: int) -> tuple[Finding, ...]:
         if not query:
