@@ -63,11 +63,13 @@ class Telling(Listener):
             while self._waiting or not self._over.is_set():
                 await self._said.wait()
                 self._said.clear()
+                kind = None
                 while self._waiting:
                     kind, data = self._waiting.pop(0)
                     await self.events.add(self.job_id, kind, data)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TOGETHER):
-                        await self._over.wait()
+                if kind is EventKind.TOKEN:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(TOGETHER):
+                            await self._over.wait()
         except Unavailable as error:
             log.warning("turn %s goes on untold: %s", self.job_id, error.message)

@@ -171,3 +171,17 @@ async def test_a_deleted_case_is_forgotten_but_paid_for(world: World) -> None:
 
     assert len(world.llm.prompts) == 2
     assert (await world.agent.usage(principal=ANA)).user.calls == 2
+
+
+async def test_a_turn_with_nothing_to_tell(world: World) -> None:
+    """Ends as it began, and so does one that is broken off."""
+    async with Telling(world.here.events, "job_1"):
+        pass
+    with pytest.raises(ValueError, match="broken"):
+        async with Telling(world.here.events, "job_1") as telling:
+            telling.stage("reading")
+            raise ValueError("broken off")
+
+    assert told(await world.here.events.read("job_1", wait=timedelta(0))) == [
+        (EventKind.PROGRESS, {"stage": "reading"})
+    ]
