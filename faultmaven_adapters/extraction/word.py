@@ -45,7 +45,7 @@ def _checked(data: bytes) -> None:
         raise UnreadableFile("The document is protected by a password; save a copy without one.")
     too_dense = any(p.file_size > SMALL and p.file_size > LARGEST_RATIO * max(1, p.compress_size) for p in parts)
     too_large = any(part.filename.endswith((".xml", ".rels")) and part.file_size > LARGEST_PART for part in parts)
-    if too_dense or len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST:
+    if too_dense or too_large or len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST:
         raise UnreadableFile("The document unpacks to more than a document can hold, and was not opened.")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from attrs import evolve, frozen
 
@@ -224,7 +225,7 @@ def _of(finding: Finding, *, role: str) -> Source:
 def _lines(lines: tuple[int, ...]) -> str:
     if not lines:
         return "no lines"
-    if len(lines) > 1 and lines == tuple(range(lines[0], lines[-1] + 1)):
+    if len(lines) > 1 and all(after == before + 1 for before, after in pairwise(lines)):
         return f"lines {lines[0]}-{lines[-1]}"
     return ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines))
 

@@ -121,6 +121,7 @@ class TestPdf:
 
         assert "The disk of db-3 is full" in found.text
         assert found.pages == count
+        assert found.text.count("## Page ") == min(5000, kids.count(b"R"))
         assert found.notes[-1] == f"Not read: page 5001 to {count}: of a PDF the first 5000 pages are read."
 
     async def test_a_page_as_large_as_a_country_is_read(self, extractor: FileTextExtractor) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faultmaven_adapters.extraction.encoding import PIECE, TextInPieces, decoded
@@ -33,6 +33,8 @@ def all_of(pieces: Iterator[bytes], filename: str) -> tuple[int, Extracted]:
 
 
 @settings(deadline=None)
+@example(text="\r\n", encoding="utf-8", size=12)
+@example(text="\x1b[1;31m", encoding="utf-8", size=14)
 @given(
     text=st.lists(st.sampled_from(AWKWARD), max_size=60).map("".join),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),

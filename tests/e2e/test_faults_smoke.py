@@ -1,4 +1,4 @@
-"""A few faults of each kind; ``python -m tests.faults`` strikes in earnest, and holds recovery to its times."""
+"""A fault or two of each kind; ``python -m tests.faults`` strikes in earnest, and holds recovery to its times."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ def test_a_kill_of_everything_breaks_no_promise(tmp_path: Path) -> None:
 
 def test_a_kill_of_the_worker_breaks_no_promise(tmp_path: Path) -> None:
     """What a killed worker had in hand another brings to its end."""
-    assert broken(worker.run(tmp_path, kills=2, documents=4, turns=1, seed=SEED, stretch=1)) == ""
+    assert broken(worker.run(tmp_path, kills=1, documents=2, turns=1, seed=SEED)) == ""
 
 
 def test_a_full_disk_breaks_no_promise(tmp_path: Path) -> None:
     """A full disk is said clearly, and forgotten once there is room."""
-    rows = mounting.apart("tests.faults.disk", tmp_path, fills=2, seed=SEED)
+    rows = mounting.apart("tests.faults.disk", tmp_path, fills=1, seed=SEED)
     if rows[0].figure == mounting.NOT_ALLOWED:
         pytest.skip(mounting.NOT_ALLOWED)
     assert broken(rows) == ""

@@ -19,6 +19,7 @@ class JobRow:
     subject_id: str
     state: str
     attempts: int
+    progress: float
     error: str | None
 
     @property
@@ -93,7 +94,7 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _jobs(connection: sqlite3.Connection) -> dict[str, JobRow]:
-    columns = "job_id, kind, subject_id, state, attempts, error"
+    columns = "job_id, kind, subject_id, state, attempts, progress, error"
     tables = _tables(connection, "jobs")
     rows = [row for table in tables for row in connection.execute(f"SELECT {columns} FROM {table}")]
     return {row[0]: JobRow(*row) for row in rows}

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from . import books
 from .checks import Checker
-from .ledger import Ledger
+from .ledger import Asked, Kind, Ledger
 from .life import Life, free_port, server
 from .player import Player
 from .row import Row, none_of, times
@@ -125,11 +125,18 @@ def _struck(this: Run, checker: Checker, kills: int, longest: float) -> None:
             left = this.kill()
         this.life.start()
         this.ready.append(this.life.wait())
+        checker.there(_unfinished(this.ledger, left))  # before they are finished: none of them is to be found
         this.awaited(left, patience=RECOVERY if n % 2 else longest)
         fresh = [asked for asked in this.ledger.acknowledged() if id(asked) not in looked]
         older = [asked for asked in this.ledger.acknowledged() if id(asked) in looked]
         looked |= {id(asked) for asked in fresh}
         checker.there([*fresh, *this.random.sample(older, min(SAMPLE, len(older)))])
+
+
+def _unfinished(ledger: Ledger, left: books.Remains) -> list[Asked]:
+    """Documents whose indexing was under way, or had not begun."""
+    waiting = {job.job_id for job in left.jobs.values() if not job.ended}
+    return [asked for asked in ledger.acknowledged(Kind.DOCUMENT) if asked.job_id in waiting]
 
 
 def _moved(job: books.JobRow | None, tries: int) -> bool:

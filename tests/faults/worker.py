@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -15,7 +16,7 @@ from tests.standins.script import KEY
 
 from . import books
 from .checks import Checker
-from .ledger import Kind, Ledger
+from .ledger import Asked, Kind, Ledger
 from .life import Life, free_port, server, worker
 from .player import Player
 from .row import Row, none_of, times
@@ -25,8 +26,10 @@ from .takeovers import TakeOvers
 #: How long the stand-in of a model thinks, and how long each piece takes it, in seconds: enough to be cut short.
 THOUGHT, PIECE = 0.3, 0.05
 CASES = 5
-#: Sections behind each runbook, so that its indexing takes a moment.
-SECTIONS = 30
+#: Sections behind a runbook, so that its indexing takes a moment; the largest is written in several pieces.
+SECTIONS = (*[20] * 9, 300)
+#: A document's progress from which on its first passages lie in the index, and the share of kills that wait for it.
+HALF_WRITTEN, HALVED = 0.76, 0.3
 #: The longest wait for a job to be running, and how soon after that the kill comes, in seconds.
 AIM, SOON = 2.0, 0.5
 WHILE_STARTING = 1 / 8
@@ -52,7 +55,7 @@ class Run:
         """Ask until so many are acknowledged."""
         ledger = self.player.ledger
         while len(ledger.acknowledged(Kind.DOCUMENT)) < documents:
-            self.player.until(lambda: self.player.teach_file(sections=SECTIONS))
+            self.player.until(partial(self.player.teach_file, sections=self.random.choice(SECTIONS)))
         while len(ledger.acknowledged(Kind.TURN)) < turns:
             self.player.until(lambda: self.player.ask(self.random.choice(self.cases)))
 
@@ -60,11 +63,20 @@ class Run:
         self.victim.kill(self.random)
         self.takeovers.killed()
 
+    def unfinished(self) -> list[Asked]:
+        """Documents whose indexing is under way, or has not begun."""
+        waiting = {job.job_id for job in books.jobs(self.data).values() if not job.ended}
+        return [asked for asked in self.player.ledger.acknowledged(Kind.DOCUMENT) if asked.job_id in waiting]
+
     def moment(self) -> None:
-        """Soon after some job was seen running, if one is in time."""
+        """Soon after some job was seen running, or while a large document lies half in the index, if either happens."""
+        half = self.random.random() < HALVED
         deadline = time.monotonic() + AIM
         while time.monotonic() < deadline:
-            if any(job.state == "running" for job in books.jobs(self.data).values()):
+            running = [job for job in books.jobs(self.data).values() if job.state == "running"]
+            if any(job.progress >= HALF_WRITTEN for job in running):
+                return
+            if running and not half:
                 break
             time.sleep(0.01)
         time.sleep(self.random.uniform(0.0, SOON))
@@ -84,7 +96,7 @@ def run(directory: Path, *, kills: int, documents: int, turns: int, seed: int, s
         try:
             life.start()
             life.wait()
-            _struck(this, kills, documents, turns, stretch)
+            _struck(this, checker, kills, documents, turns, stretch)
             rest = settled(player.ledger, checker, life, data, helpers=(victim, beside))
         finally:
             this.takeovers.stop()
@@ -95,7 +107,7 @@ def run(directory: Path, *, kills: int, documents: int, turns: int, seed: int, s
     return [*_figures(this, kills), *rest]
 
 
-def _struck(this: Run, kills: int, documents: int, turns: int, stretch: int) -> None:
+def _struck(this: Run, checker: Checker, kills: int, documents: int, turns: int, stretch: int) -> None:
     player, victim = this.player, this.victim
     player.until(player.register)
     player.until(player.log_in)
@@ -119,6 +131,7 @@ def _struck(this: Run, kills: int, documents: int, turns: int, stretch: int) -> 
         this.moment()
         this.kill()
         this.accompanied += accompanied
+        checker.there(this.unfinished())
         victim.start()
     victim.wait()
     deadline = time.monotonic() + 3 * BAR

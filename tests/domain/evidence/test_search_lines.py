@@ -1,5 +1,6 @@
 """Finding lines by a question's words."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,12 +77,13 @@ def test_a_rare_word_weighs_more() -> None:
     assert "deadlock" in best.text
 
 
-def test_a_needle_in_a_line_of_any_length_is_found_and_shown() -> None:
+@pytest.mark.parametrize("times", [1, 100, 500, 800, LONGEST_WINDOW])
+def test_a_needle_in_a_line_of_any_length_is_found_and_shown(times: int) -> None:
     """What is quoted of a long line is what stands around the word, wherever that is, and nothing else is held."""
-    line = "alpha beta gamma " * LONGEST_WINDOW
+    line = "alpha beta gamma " * times
     [window] = search_lines(f"one\n{line} needle98765 {line}\nthree", "needle98765", 3)
 
-    assert (window.first, window.last) == (2, 2)
+    assert window.first <= 2 <= window.last
     assert "needle98765" in window.text
     assert len(window.text) <= LONGEST_QUOTE
 
