@@ -28,7 +28,7 @@ from faultmaven_domain.evidence import EvidenceService, EvidenceTransactions
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import Misconfigured
-from faultmaven_domain.kernel.extraction import Offload, TextExtractor
+from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.ids import IdSource
 from faultmaven_domain.kernel.job_relay import JobRelay
@@ -57,6 +57,7 @@ PORTS: tuple[type, ...] = (
     FileProvider,
     TextExtractor,
     Offload,
+    PromptOffload,
     EmbeddingModel,
     VectorProvider,
     Providers,

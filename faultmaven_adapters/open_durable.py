@@ -14,7 +14,7 @@ from faultmaven_domain.agent import TurnEvents
 from faultmaven_domain.auth import AuthTransactions, IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
-from faultmaven_domain.kernel.extraction import Offload, TextExtractor
+from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
 from faultmaven_domain.kernel.limits import RateLimiter
@@ -199,9 +199,11 @@ def _add_files(opening: Opening, secret: str) -> None:
 def _add_heavy_work(opening: Opening) -> None:
     from .extraction import FileTextExtractor, ProcessOffload
 
-    offload = ProcessOffload()
-    opening.stack.push_async_callback(offload.close)
+    offload, prompt = ProcessOffload(), ProcessOffload()
+    for pool in (offload, prompt):
+        opening.stack.push_async_callback(pool.close)
     opening.add(Offload, offload)
+    opening.add(PromptOffload, prompt)
     opening.add(TextExtractor, FileTextExtractor(offload))
 
 

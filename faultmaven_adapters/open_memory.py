@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from faultmaven_domain.agent import TurnEvents
 from faultmaven_domain.auth import IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
-from faultmaven_domain.kernel.extraction import Offload, TextExtractor
+from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
 from faultmaven_domain.kernel.limits import RateLimiter
@@ -53,6 +53,7 @@ def open_memory(stack: AsyncExitStack, settings: Settings) -> Opening:
         (EmbeddingModel, HashingEmbedder()),
         (TextExtractor, MemoryTextExtractor()),
         (Offload, InlineOffload()),
+        (PromptOffload, InlineOffload()),
     ):
         opening.add(port, adapter)
     return opening

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from ..case import CaseDeleted
 from ..kernel.clock import Clock
 from ..kernel.errors import InvalidInput
-from ..kernel.extraction import Extracted, Offload, TextExtractor, UnreadableFile
+from ..kernel.extraction import Extracted, Offload, PromptOffload, TextExtractor, UnreadableFile
 from ..kernel.files import Contents, FileMissing, FileProvider, StoredFile
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
@@ -50,6 +50,7 @@ class EvidenceService:
     files: FileProvider
     extractor: TextExtractor
     offload: Offload
+    prompt: PromptOffload
     clock: Clock
     ids: IdSource
 
@@ -228,7 +229,7 @@ class EvidenceService:
             return ()
         text = Contents(self.files, item.text_key)
         try:
-            async with aclosing(self.offload.pipe(search_lines, text, query, limit)) as found:
+            async with aclosing(self.prompt.pipe(search_lines, text, query, limit)) as found:
                 windows = [window async for window in found]
             if not windows and item.kind != "log":
                 head = (await _head_of(text)).split("\n")[:12]

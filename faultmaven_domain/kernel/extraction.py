@@ -60,6 +60,10 @@ class Offload(Protocol):
         ...
 
 
+class PromptOffload(Offload, Protocol):
+    """One kept free for what somebody waits for: reading large files never takes its room."""
+
+
 async def gathered(parts: AsyncIterable[str | Extracted], *, most: int | None = None) -> Extracted:
     """What an extractor gave, in one; of its text at most the first ``most`` characters are held."""
     texts: list[str] = []

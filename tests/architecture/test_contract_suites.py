@@ -12,6 +12,7 @@ from tests.architecture.source import DOMAIN, ROOT, parsed, planted, sources
 
 #: Ports whose suite bears another name, or that are no adapter's to provide.
 OTHERWISE: dict[str, str] = {
+    "PromptOffload": "OffloadContract",
     "Transactions": "UnitOfWorkContract",
     "UnitOfWork": "UnitOfWorkContract",
     "AuthTransactions": "UnitOfWorkContract",

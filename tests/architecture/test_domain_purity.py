@@ -9,7 +9,8 @@ import pytest
 from tests.architecture.source import DOMAIN, ROOT, nodes, planted, sources, uses
 
 #: What the domain may use of modules that can do more than compute. ``asyncio`` waits, gathers and stops, by its loop's
-#: own time, which is that of its time-outs and no time of day; ``pathlib`` takes names apart; a prompt is a text file that ships beside the code and is read once, as a module is.
+#: own time, which is that of its time-outs and no time of day; ``pathlib`` takes names apart; a prompt is a text file
+#: that ships beside the code and is read once, as a module is.
 NAMES: dict[str, frozenset[str]] = {
     "asyncio": frozenset(
         {

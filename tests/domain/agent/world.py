@@ -189,7 +189,7 @@ def build(reach: Reach, clock: FakeClock, ids: FakeIds) -> World:
     identity, hasher = MemoryIdentityProvider(clock, ids), MemoryPasswordHasher(ids)
     auth = reach(AuthService(books["auth"], identity, hasher, clock, ids))
     cases = reach(CaseService(books["case"], auth, clock, ids))
-    evidence = reach(EvidenceService(books["evidence"], cases, files, extractor, offload, clock, ids))
+    evidence = reach(EvidenceService(books["evidence"], cases, files, extractor, offload, offload, clock, ids))
     knowledge = reach(
         KnowledgeService(
             transactions=books["knowledge"],

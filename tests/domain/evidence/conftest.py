@@ -23,5 +23,5 @@ def room(reach: Reach, clock: FakeClock, ids: FakeIds) -> Room:
     cases = reach(CaseService(memory_transactions("case"), auth, clock, ids))
     files = MemoryFileProvider(UrlSigner("http://localhost/files", b"secret", clock), clock)
     transactions, extractor = memory_transactions("evidence"), SlowExtractor()
-    service = EvidenceService(transactions, cases, files, extractor, InlineOffload(), clock, ids)
+    service = EvidenceService(transactions, cases, files, extractor, InlineOffload(), InlineOffload(), clock, ids)
     return Room(reach(service), cases, files, transactions, extractor, clock, ids)

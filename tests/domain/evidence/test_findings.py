@@ -1,6 +1,8 @@
 import pytest
 
-from faultmaven_domain.evidence import CaseFindings, EvidenceStatus, Finding
+from faultmaven_adapters.memory.offload import InlineOffload
+from faultmaven_domain.evidence import CaseFindings, EvidenceService, EvidenceStatus, Finding
+from tests.fakes.outage import Out
 from tests.fakes.people import ANA
 
 from .room import LOG, PNG, Room
@@ -155,6 +157,17 @@ class TestPassages:
 
         assert [finding.filename for finding in found] == ["app.yaml", "notes.txt"]
         assert found[0].score > found[1].score
+
+    async def test_do_not_wait_behind_files_that_are_read(self, room: Room) -> None:
+        """They are looked for where no reading is done."""
+        case_id = await room.case()
+        await room.added(case_id, "app.yaml", CONFIG)
+        taken, free = Out(InlineOffload(), "pipe"), InlineOffload()
+        service = EvidenceService(
+            room.transactions, room.cases, room.files, room.extractor, taken, free, room.clock, room.ids
+        )
+
+        assert await service.passages(principal=ANA, case_id=case_id, query="maximum")
 
     async def test_no_more_than_asked_for(self, room: Room) -> None:
         """The limit is of all files together."""
