@@ -49,7 +49,8 @@ _READER = ("query_only=ON",)
 class KeptConnection:
     """A connection on a thread of its own, opened at the first call. Calls are done in the order they were made."""
 
-    def __init__(self, path: Path, pragmas: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, pragmas: tuple[str, ...], *, glance: float = GLANCE) -> None:
+        self._glance = glance
         self._uri = f"{path.as_uri()}?mode=rw"
         self._pragmas = pragmas
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
@@ -73,7 +74,8 @@ class KeptConnection:
             return True
 
         if self._glanced(begin) is None:
-            await self._call(begin)
+            # It may have begun all the same: SQLite looks at the time limit once more after the statement is done.
+            await self._call(lambda connection: connection.in_transaction or begin(connection))
 
     def glance(self, sql: str, arguments: Mapping[str, Any], *, begins: bool) -> list[tuple[Any, ...]] | None:
         """All rows of a statement that only reads, at once; None where that would take long, and :meth:`run` is due."""
@@ -126,7 +128,7 @@ class KeptConnection:
             self._hurried = True
             connection.execute("PRAGMA busy_timeout=0").close()
             connection.set_progress_handler(self._late, STEPS)
-        self._until = time.perf_counter() + GLANCE
+        self._until = time.perf_counter() + self._glance
         try:
             return work(connection)
         except sqlite3.OperationalError as error:
