@@ -26,17 +26,12 @@ class Runbook:
     sections: tuple[Section, ...]
 
 
-def as_query(question: str) -> str:
-    """As much of it as a search takes."""
-    return question[:LONGEST_QUESTION]
-
-
 def questions(question: str, found: CaseFindings) -> tuple[str, ...]:
     """What to ask the knowledge base: the question itself, and the failures the evidence shows, worst first."""
     failing = [s.pattern for s in found.suspects]
     failing += [f.pattern for f in found.findings if f.pattern and f.pattern.severity != "normal"]
     texts = dict.fromkeys(pattern.template.replace("<*>", " ")[:300].strip() for pattern in failing)
-    return (as_query(question), *[text for text in texts if text][:3])
+    return (question[:LONGEST_QUESTION], *[text for text in texts if text][:3])
 
 
 def causes(runbooks: Sequence[Runbook]) -> str:

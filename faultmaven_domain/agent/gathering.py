@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 from ..case import Case
 from ..evidence import CaseFindings
 from ..kernel.principal import Principal
-from ..knowledge import DocumentNotFound, SearchHit, SearchResult, Section
+from ..knowledge import DocumentNotFound, SearchHit, Section
 from . import context
 from .executor import NOBODY, Listener
 from .models import Source
@@ -23,23 +23,19 @@ class Gathering:
         self, question: str, *, principal: Principal, case: Case, listener: Listener = NOBODY
     ) -> tuple[CaseFindings, list[Source]]:
         listener.stage("reading")
-        found, own = await asyncio.gather(
-            self.evidence.findings(principal=principal, case_id=case.case_id, query=question),
-            self._search(principal, context.as_query(question)),
-        )
+        found = await self.evidence.findings(principal=principal, case_id=case.case_id, query=question)
         listener.stage("searching")
         asked = context.questions(question, found)
-        others = await asyncio.gather(*[self._search(principal, query) for query in asked[1:]])
-        hits = context.fused([result.hits for result in (own, *others)], limit=3)
+        results = await asyncio.gather(
+            *[self.knowledge.search(principal=principal, query=query, limit=5) for query in asked]
+        )
+        hits = context.fused([result.hits for result in results], limit=3)
         runbooks = []
         for place, hit in enumerate(hits):
             sections = await self._sections(principal, hit) if place == 0 else ()
             runbooks.append(context.Runbook(hit=hit, sections=sections))
         found = await self._with_config(principal, case, found, runbooks)
         return found, [*context.evidence_sources(found), *context.runbook_sources(runbooks, asked)]
-
-    async def _search(self, principal: Principal, query: str) -> SearchResult:
-        return await self.knowledge.search(principal=principal, query=query, limit=5)
 
     async def _with_config(
         self, principal: Principal, case: Case, found: CaseFindings, runbooks: list[context.Runbook]
