@@ -130,6 +130,6 @@ class Spending:
         for cap, whose, how_long, spent in caps:
             if cap is not None and spent.cost + (usage.cost or 0) > cap:
                 raise SpendingCapReached(
-                    f"{whose} may spend {cap / 1e6:.2f} US dollars {how_long} on language models, "
-                    f"and {spent.cost / 1e6:.2f} are spent."
+                    f"{whose} may spend {cap / 1e6:.2f} US dollars {how_long} on language models: "
+                    f"{spent.cost / 1e6:.2f} are spent, and this call may cost {(usage.cost or 0) / 1e6:.2f}."
                 )
