@@ -150,7 +150,7 @@ def _figures(this: Run, kills: int) -> list[Row]:
         Row("  taken over", caught),
         times("worker ready after a start", this.ready),
         times("put back after a kill", this.takeovers.freed, bar=BAR),
-        times("taken over after a kill", this.takeovers.ran, bar=BAR),
-        times("  those that had not begun", this.takeovers.waited, bar=BAR),
+        times("  begun again, behind whatever waits and while workers die", this.takeovers.ran),
+        times("  those that had not begun", this.takeovers.waited),
         none_of("  not taken over at all", this.takeovers.waiting),
     ]
