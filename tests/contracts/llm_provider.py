@@ -66,7 +66,7 @@ class LLMProviderContract:
         assert (await streamed(llm, question(RUNBOOK))).content.strip()
 
     async def test_a_stream_that_was_never_begun_may_be_closed(self, llm: LLMProvider) -> None:
-        """Nothing is asked of the model before the first piece is waited for."""
+        """Closing one that nobody read from is no error."""
         await llm.stream(question(RUNBOOK)).aclose()
 
     async def test_counts_tokens_or_does_not(self, llm: LLMProvider) -> None:
