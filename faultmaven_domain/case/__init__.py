@@ -2,6 +2,26 @@
 
 from .errors import CaseClosed, CaseNotFound, CaseVersionConflict, ReportNotFound, WrongTransition
 from .events import CaseDeleted, PostMortemRequested
+from .investigation import (
+    Action,
+    ActionType,
+    Asked,
+    Decision,
+    Hypothesis,
+    HypothesisStatus,
+    Intent,
+    IntentType,
+    Investigation,
+    Milestone,
+    Observed,
+    Overview,
+    Reached,
+    Stage,
+    Subject,
+    Suspected,
+    Titled,
+    TurnProgress,
+)
 from .models import (
     Case,
     CaseMessage,
@@ -18,6 +38,9 @@ from .ports import CaseRepository, CaseTransactions, CaseUnitOfWork, MessageRepo
 from .service import CaseService
 
 __all__ = [
+    "Action",
+    "ActionType",
+    "Asked",
     "Case",
     "CaseClosed",
     "CaseDeleted",
@@ -32,14 +55,29 @@ __all__ = [
     "CaseWithOwner",
     "ClosureReason",
     "Conversation",
+    "Decision",
+    "Hypothesis",
+    "HypothesisStatus",
+    "Intent",
+    "IntentType",
+    "Investigation",
     "MessageRepository",
+    "Milestone",
+    "Observed",
+    "Overview",
     "Owner",
     "PostMortemRequested",
     "Priority",
+    "Reached",
     "Report",
     "ReportNotFound",
     "ReportRepository",
     "Role",
+    "Stage",
+    "Subject",
+    "Suspected",
+    "Titled",
+    "TurnProgress",
     "Users",
     "WrongTransition",
 ]
