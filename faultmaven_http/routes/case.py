@@ -9,7 +9,7 @@ from ..files import attachment
 from ..limits import Group
 from ..operation import Bytes, Call, Operation, Reply
 from ..wire import ListOf, Metadata, page_of
-from ..wire.case import CaseDetailOut, CaseListOut, CaseOut, MessageListOut, ReportListOut, ReportOut
+from ..wire.case import CaseDetailOut, CaseListOut, CaseOut, MessageDebugOut, MessageListOut, ReportListOut, ReportOut
 from .paging import Paging
 
 LATEST = 1_000
@@ -57,6 +57,13 @@ class Closure:
 @frozen(kw_only=True)
 class WhichCases(Paging):
     status: CaseStatus | None = None
+
+
+@frozen(kw_only=True)
+class WhichMessages(Paging):
+    """``limit`` is 1 to 1000 here."""
+
+    include_debug: bool | None = None
 
 
 async def create_case(call: Call, *, principal: Principal, body: NewCase) -> Reply:
@@ -125,12 +132,14 @@ async def close_case(call: Call, *, principal: Principal, case_id: str, body: Cl
     return Reply(value=case)
 
 
-async def list_messages(call: Call, *, principal: Principal, case_id: str, query: Paging) -> Reply:
-    """What was said, in its order."""
-    limit, offset = query.window()
-    check_paging(limit, offset)
+async def list_messages(call: Call, *, principal: Principal, case_id: str, query: WhichMessages) -> Reply:
+    """What was said, in its order; a thousand at once where no limit is given, as older clients never page."""
+    limit, offset = query.window(usual=LATEST, largest=LATEST)
+    check_paging(limit, offset, largest=LATEST)
     page = await call.fm.cases.messages(principal=principal, case_id=case_id, limit=limit, offset=offset)
     beside: dict[str, object] = {"case_id": case_id, "retrieved_count": len(page.items)}
+    if query.include_debug:  # what cannot be read fails the whole request, so none is ever left out
+        beside["debug_info"] = MessageDebugOut(storage_errors=[])
     return Reply(value=ListOf(name="messages", page=page, beside=beside))
 
 

@@ -1,4 +1,4 @@
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from faultmaven_domain.case import Case, CaseMessage, CaseStatus, ClosureReason, Conversation, Priority, Report, Role
 
@@ -55,10 +55,19 @@ class CaseListOut(Listing):
     cases: list[CaseOut]
 
 
+class MessageDebugOut(TypedDict):
+    """What of a conversation could not be read."""
+
+    storage_errors: list[str]
+
+
 class MessageListOut(Listing):
+    """``debug_info`` is there where it was asked for."""
+
     case_id: str
     retrieved_count: int
     messages: list[MessageOut]
+    debug_info: NotRequired[MessageDebugOut]
 
 
 class ReportOut(TypedDict):

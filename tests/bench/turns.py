@@ -61,7 +61,7 @@ def _row(what: str, times: list[float], limit: float) -> Row:
 def _turn(client: httpx2.Client, case_id: str, number: int) -> float:
     """Seconds beyond the model's own."""
     began = time.perf_counter()
-    body = {"case_id": case_id, "message": _question(number)}
+    body = {"case_id": case_id, "message": question(number)}
     answer = client.post("/v1/agent/chat", json=body, headers={"Prefer": "wait=30"})
     took = time.perf_counter() - began
     assert answer.status_code == 200, answer.text
@@ -71,7 +71,7 @@ def _turn(client: httpx2.Client, case_id: str, number: int) -> float:
 
 def _first(client: httpx2.Client, case_id: str, number: int, clock: "_Clock") -> float:
     """Seconds from when the model sent its first word until a reader of the turn's events had it."""
-    body = {"case_id": case_id, "message": _question(number)}
+    body = {"case_id": case_id, "message": question(number)}
     clock.spoke = None
     job_id = client.post("/v1/agent/chat", json=body).raise_for_status().json()["job_id"]
     with client.stream("GET", f"/v1/agent/chat/{job_id}/events") as stream:
@@ -85,7 +85,7 @@ def _first(client: httpx2.Client, case_id: str, number: int, clock: "_Clock") ->
     return came - clock.spoke
 
 
-def _question(number: int) -> str:
+def question(number: int) -> str:
     subject = SUBJECTS[number % len(SUBJECTS)]
     return QUESTIONS[number // len(SUBJECTS) % len(QUESTIONS)].format(subject, number)
 
@@ -114,8 +114,16 @@ class _Clock:
 @contextmanager
 def _served(model: ASGIApp) -> Iterator[tuple[httpx2.Client, str]]:
     """A client that is signed in, and its case."""
-    with running(model) as url, tempfile.TemporaryDirectory() as folder:
+    with running(model) as url:
         environment = {"LLM_PROVIDER": "openai", "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY}
+        with demo_case(environment) as found:
+            yield found
+
+
+@contextmanager
+def demo_case(environment: dict[str, str]) -> Iterator[tuple[httpx2.Client, str]]:
+    """The same of a server in an environment."""
+    with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder, "data"), environment).start()
         try:
             tour = _prepared(server.url, Path(folder, "incident"))

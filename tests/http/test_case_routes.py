@@ -125,6 +125,26 @@ async def test_messages_come_in_pages(ana: Someone, fm: FaultMaven) -> None:
 
     assert ([m["content"] for m in page["messages"]], page["retrieved_count"]) == (["Why?"], 1)
     assert (page["total_count"], page["has_more"], page["case_id"]) == (2, True, case["case_id"])
+    assert page["debug_info"] == {"storage_errors": []}
+
+
+async def test_who_names_no_limit_gets_the_whole_conversation(ana: Someone, fm: FaultMaven) -> None:
+    """Up to a thousand messages: there are callers that ask once and never page."""
+    case = await ana.case()
+    for number in range(51):
+        await fm.cases.record_message(
+            principal=ana.principal,
+            case_id=case["case_id"],
+            message_id=f"msg_{number}",
+            role="user",
+            content=f"And {number}?",
+            created_at=fm.clock.now(),
+        )
+
+    page = (await ana.http.get(f"/cases/{case['case_id']}/messages")).json()
+
+    assert [m["content"] for m in page["messages"]] == [f"And {number}?" for number in range(51)]
+    assert "debug_info" not in page
 
 
 async def test_a_case_is_changed_where_something_is_given(ana: Someone) -> None:
