@@ -2,13 +2,14 @@ from typing import Self
 
 from attrs import frozen
 
-from faultmaven_domain.case import Case, CaseMessage, CaseStatus, CaseVersionConflict, Report
+from faultmaven_domain.case import Case, CaseMessage, CaseStatus, CaseVersionConflict, Investigation, Report
 
 from ..rows import RowCodec
 from .jobs import MemoryJobs, MemoryOutbox
 from .tables import MemoryRecords, Picture, Row, latest, page
 
 _CASES, _MESSAGES, _REPORTS = RowCodec(Case), RowCodec(CaseMessage), RowCodec(Report)
+_INVESTIGATIONS = RowCodec(Investigation)
 
 
 class MemoryCases(MemoryRecords[Case]):
@@ -48,6 +49,7 @@ class MemoryCaseUnit:
     cases: MemoryCases
     messages: MemoryMessages
     reports: MemoryReports
+    investigations: MemoryRecords[Investigation]
 
     @classmethod
     def over(cls, picture: Picture) -> Self:
@@ -57,4 +59,5 @@ class MemoryCaseUnit:
             cases=MemoryCases(picture, "cases", _CASES, key="case_id"),
             messages=MemoryMessages(picture, "messages", _MESSAGES, key="message_id"),
             reports=MemoryReports(picture, "reports", _REPORTS, key="report_id"),
+            investigations=MemoryRecords(picture, "investigations", _INVESTIGATIONS, key="case_id"),
         )

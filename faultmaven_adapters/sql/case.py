@@ -1,7 +1,7 @@
 from attrs import frozen
-from sqlalchemy import Index, MetaData, Table, bindparam, delete, update
+from sqlalchemy import Boolean, Column, Index, MetaData, Table, bindparam, delete, update
 
-from faultmaven_domain.case import Case, CaseMessage, CaseStatus, CaseVersionConflict, Report
+from faultmaven_domain.case import Case, CaseMessage, CaseStatus, CaseVersionConflict, Investigation, Report
 
 from .columns import moment, number, sequence, text
 from .gateway import Connection
@@ -67,9 +67,41 @@ _reports = Table(
     sqlite_autoincrement=True,
 )
 
+_investigations = Table(
+    "case_investigations",
+    metadata,
+    sequence(),
+    text("case_id"),
+    text("problem_statement", null=True),
+    Column("problem_confirmed", Boolean, nullable=False),
+    text("refused_problem", null=True),
+    text("severity", null=True),
+    text("reached"),
+    text("hypotheses"),
+    text("root_cause", null=True),
+    text("solution", null=True),
+    moment("solution_applied_at", null=True),
+    moment("solution_verified_at", null=True),
+    text("asked", null=True),
+    text("put_off"),
+    Column("decided_to_investigate", Boolean, nullable=False),
+    moment("investigating_since", null=True),
+    Column("has_evidence", Boolean, nullable=False),
+    number("turns"),
+    number("idle"),
+    number("last_progress_turn"),
+    Column("title_given", Boolean, nullable=True),
+    text("decided"),
+    text("seen"),
+    moment("updated_at", null=True),
+    Index("case_investigations_by_id", "case_id", unique=True),
+    sqlite_autoincrement=True,
+)
+
 CASES = Stored(_cases, Case, key="case_id")
 MESSAGES = Stored(_messages, CaseMessage, key="message_id")
 REPORTS = Stored(_reports, Report, key="report_id")
+INVESTIGATIONS = Stored(_investigations, Investigation, key="case_id")
 
 _own, _in_status = _cases.c.owner_id == bindparam("owner_id"), _cases.c.status == bindparam("status")
 # By whether a status is asked for.
@@ -133,6 +165,7 @@ class SqlCaseUnit:
     cases: SqlCases
     messages: SqlMessages
     reports: SqlReports
+    investigations: SqlRecords[Investigation]
 
 
 def case_unit(connection: Connection) -> SqlCaseUnit:
@@ -142,4 +175,5 @@ def case_unit(connection: Connection) -> SqlCaseUnit:
         cases=SqlCases(connection, CASES),
         messages=SqlMessages(connection, MESSAGES),
         reports=SqlReports(connection, REPORTS),
+        investigations=SqlRecords(connection, INVESTIGATIONS),
     )

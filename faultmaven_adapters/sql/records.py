@@ -121,6 +121,15 @@ class SqlTexts:
         _, removal = _text_statements(self.table)
         return await self._connection.fetch_one(removal, {"key": key}) is not None
 
+    async def count(self) -> int:
+        row = await self._connection.fetch_one(_text_count(self.table))
+        return 0 if row is None else int(row["count"])
+
+
+@cache
+def _text_count(table: Table) -> Select[Any]:
+    return counting(table)
+
 
 @cache
 def _text_statements(table: Table) -> tuple[Select[Any], ReturningDelete[Any]]:

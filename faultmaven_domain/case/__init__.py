@@ -6,7 +6,9 @@ from .investigation import (
     Action,
     ActionType,
     Asked,
+    Decided,
     Decision,
+    Disposition,
     Hypothesis,
     HypothesisStatus,
     Intent,
@@ -15,7 +17,10 @@ from .investigation import (
     Milestone,
     Observed,
     Overview,
+    PutOff,
     Reached,
+    Readiness,
+    Seen,
     Stage,
     Subject,
     Suspected,
@@ -33,9 +38,20 @@ from .models import (
     Priority,
     Report,
     Role,
+    valid_next,
 )
-from .ports import CaseRepository, CaseTransactions, CaseUnitOfWork, MessageRepository, ReportRepository, Users
+from .ports import (
+    CaseRepository,
+    CaseTransactions,
+    CaseUnitOfWork,
+    InvestigationRepository,
+    MessageRepository,
+    ReportRepository,
+    Users,
+)
+from .progress import is_stuck, stage_of
 from .service import CaseService
+from .suggestions import actions, disposition
 
 __all__ = [
     "Action",
@@ -55,12 +71,15 @@ __all__ = [
     "CaseWithOwner",
     "ClosureReason",
     "Conversation",
+    "Decided",
     "Decision",
+    "Disposition",
     "Hypothesis",
     "HypothesisStatus",
     "Intent",
     "IntentType",
     "Investigation",
+    "InvestigationRepository",
     "MessageRepository",
     "Milestone",
     "Observed",
@@ -68,11 +87,14 @@ __all__ = [
     "Owner",
     "PostMortemRequested",
     "Priority",
+    "PutOff",
     "Reached",
+    "Readiness",
     "Report",
     "ReportNotFound",
     "ReportRepository",
     "Role",
+    "Seen",
     "Stage",
     "Subject",
     "Suspected",
@@ -80,4 +102,9 @@ __all__ = [
     "TurnProgress",
     "Users",
     "WrongTransition",
+    "actions",
+    "disposition",
+    "is_stuck",
+    "stage_of",
+    "valid_next",
 ]

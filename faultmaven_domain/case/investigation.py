@@ -50,11 +50,24 @@ class Subject(StrEnum):
 
 @frozen(kw_only=True)
 class Asked:
-    """What waits for the user's yes or no. ``to`` is the status a case would move to, where that is the subject."""
+    """What waits for the user's yes or no.
+
+    ``to`` is the status a case would move to, where that is the subject; ``about`` the hypothesis that would be the
+    root cause.
+    """
 
     subject: Subject
     question: str
     to: CaseStatus | None = None
+    about: str | None = None
+
+
+@frozen(kw_only=True)
+class PutOff:
+    """A question that got a no. It is not put again before the turn ``until``."""
+
+    subject: Subject
+    until: int
 
 
 @frozen(kw_only=True)
@@ -81,29 +94,6 @@ class Hypothesis:
 
 
 @frozen(kw_only=True)
-class Investigation:
-    """One case's. ``last_progress_turn`` is the last turn that reached a milestone or added a hypothesis; ``turns``
-    how many were looked at. ``asked`` is the one question that is open."""
-
-    case_id: str
-    problem_statement: str | None = None
-    problem_confirmed: bool = False
-    severity: Priority | None = None
-    reached: tuple[Reached, ...] = ()
-    hypotheses: tuple[Hypothesis, ...] = ()
-    root_cause: str | None = None
-    solution: str | None = None
-    solution_applied_at: datetime | None = None
-    solution_verified_at: datetime | None = None
-    asked: Asked | None = None
-    decided_to_investigate: bool = False
-    investigating_since: datetime | None = None
-    turns: int = 0
-    last_progress_turn: int = 0
-    updated_at: datetime | None = None
-
-
-@frozen(kw_only=True)
 class Suspected:
     """A failure the trouble may have begun with, as the evidence shows it."""
 
@@ -116,14 +106,16 @@ class Suspected:
 class Observed:
     """What one turn's evidence and answer show, in facts.
 
-    ``failures``: how many failing patterns the case's files hold, ``failing_records`` how many records those are;
-    ``places``: the files and components they fail in; ``began``/``last``: the first and the last time a failure is
-    seen, as the logs write it; ``changes``: lines that tell of a deployment, a restart or a changed setting;
-    ``suspects`` the likeliest first; ``fix``: what a fitting runbook that the answer cites says to do.
+    ``evidence``: how many files the case has; ``failures``: how many failing patterns those hold, ``failing_records``
+    how many records those are; ``places``: the files and components they fail in; ``began``/``last``: the first and
+    the last time a failure is seen, as the logs write it; ``onsets``: how many of the failures have a time they began
+    at; ``changes``: lines that tell of a deployment, a restart or a changed setting; ``suspects`` the likeliest first;
+    ``fix``: what a fitting runbook that the answer cites says to do.
     """
 
     turn_number: int
     question: str
+    evidence: int = 0
     failures: int = 0
     failing_records: int = 0
     places: tuple[str, ...] = ()
@@ -175,7 +167,8 @@ class Action:
 class TurnProgress:
     """What a turn changed: the milestones it reached, whether it got anywhere, and what may be done next.
 
-    ``status`` is the case's after the turn; ``stuck`` when several turns in a row got nowhere.
+    ``status`` is the case's after the turn; ``stuck`` when several turns in a row got nowhere; ``asked`` the question
+    that is open after it, None on a case that has ended.
     """
 
     status: CaseStatus
@@ -183,6 +176,7 @@ class TurnProgress:
     progress_made: bool = False
     stuck: bool = False
     actions: tuple[Action, ...] = ()
+    asked: Asked | None = None
 
 
 @frozen(kw_only=True)
@@ -191,6 +185,60 @@ class Decision:
 
     reply: str | None = None
     progress: TurnProgress | None = None
+
+
+@frozen(kw_only=True)
+class Decided:
+    """A turn's decision, kept so that the same turn delivered twice is decided once."""
+
+    turn_number: int
+    decision: Decision
+
+
+@frozen(kw_only=True)
+class Seen:
+    """What a turn was told of its observation, kept so that the same turn delivered twice is observed once."""
+
+    turn_number: int
+    progress: TurnProgress
+
+
+@frozen(kw_only=True)
+class Investigation:
+    """One case's. A case that has none yet has a new one of its id.
+
+    ``turns`` is how many turns were looked at, ``idle`` how many of the last of them in a row got nowhere, and
+    ``last_progress_turn`` the last turn that reached a milestone or added a hypothesis. ``asked`` is the one question
+    that is open. ``refused_problem`` is a statement the user said no to. ``title_given``: whether somebody has named
+    the case; None until it was named by anyone, so that its first title says whether it was given.
+    """
+
+    case_id: str
+    problem_statement: str | None = None
+    problem_confirmed: bool = False
+    refused_problem: str | None = None
+    severity: Priority | None = None
+    reached: tuple[Reached, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    root_cause: str | None = None
+    solution: str | None = None
+    solution_applied_at: datetime | None = None
+    solution_verified_at: datetime | None = None
+    asked: Asked | None = None
+    put_off: tuple[PutOff, ...] = ()
+    decided_to_investigate: bool = False
+    investigating_since: datetime | None = None
+    has_evidence: bool = False
+    turns: int = 0
+    idle: int = 0
+    last_progress_turn: int = 0
+    title_given: bool | None = None
+    decided: tuple[Decided, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    updated_at: datetime | None = None
+
+    def has(self, milestone: Milestone) -> bool:
+        return any(reached.milestone is milestone for reached in self.reached)
 
 
 @frozen(kw_only=True)
@@ -208,3 +256,16 @@ class Titled:
 
     title: str
     generated: bool
+
+
+class Readiness(StrEnum):
+    READY = "ready"
+    NOT_READY = "not_ready"
+
+
+@frozen(kw_only=True)
+class Disposition:
+    """Which ends of a case are to be offered; one that is not may be asked for all the same where it is allowed."""
+
+    resolved: Readiness
+    closed: Readiness

@@ -47,6 +47,11 @@ NEXT: dict[CaseStatus, frozenset[CaseStatus]] = {
 }
 
 
+def valid_next(status: CaseStatus) -> tuple[CaseStatus, ...]:
+    """Where a case may go from there, in the order a case goes."""
+    return tuple(to for to in CaseStatus if to in NEXT[status])
+
+
 @frozen(kw_only=True)
 class Case:
     """``version`` counts changes and guards against two at once; ``current_turn`` counts the user's messages."""

@@ -3,6 +3,7 @@ from typing import Protocol
 from ..auth import User
 from ..kernel.data import DataProvider
 from ..kernel.unit_of_work import Transactions, UnitOfWork
+from .investigation import Investigation
 from .models import Case, CaseMessage, CaseStatus, Report
 
 
@@ -28,6 +29,10 @@ class ReportRepository(DataProvider[Report], Protocol):
     async def delete_of_case(self, case_id: str) -> int: ...
 
 
+class InvestigationRepository(DataProvider[Investigation], Protocol):
+    """By the id of their case; a case that nothing was established about yet has none."""
+
+
 class CaseUnitOfWork(UnitOfWork, Protocol):
     @property
     def cases(self) -> CaseRepository: ...
@@ -37,6 +42,9 @@ class CaseUnitOfWork(UnitOfWork, Protocol):
 
     @property
     def reports(self) -> ReportRepository: ...
+
+    @property
+    def investigations(self) -> InvestigationRepository: ...
 
 
 class CaseTransactions(Transactions[CaseUnitOfWork], Protocol): ...
