@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from attrs import frozen
 from starlette.requests import Request
 
-from faultmaven_adapters.settings import Settings
+from faultmaven_adapters.settings import Settings, is_loopback
 from faultmaven_domain.kernel.errors import Misconfigured
 
 Network = IPv4Network | IPv6Network
@@ -27,7 +27,7 @@ class Addresses:
         return cls(
             public_url=settings.public_url and settings.public_url.rstrip("/"),
             bind=f"{name}:{settings.port}",
-            bound_to_loopback=_is_loopback(settings.host),
+            bound_to_loopback=is_loopback(settings.host),
             proxies=tuple(_network(proxy) for proxy in settings.trusted_proxies),
         )
 
@@ -37,13 +37,26 @@ class Addresses:
             return self.public_url
         match = _HOST.fullmatch(request.headers.get("host", "")) or _HOST.fullmatch(self.bind)
         name, port = (match["name"], match["port"] or "") if match else ("localhost", "")
-        if self.bound_to_loopback and _is_loopback(name.strip("[]")):
+        if self.bound_to_loopback and is_loopback(name):
             name = "localhost"
         scheme = str(request.scope.get("scheme", "http"))
         if self._trusts(self._peer(request)):
             forwarded = request.headers.get("x-forwarded-proto", "").strip().lower()
             scheme = forwarded if forwarded in {"http", "https"} else scheme
         return f"{scheme}://{name}{port}"
+
+    def names_us(self, request: Request) -> bool:
+        """Whether the Host a request is for is a name of ours that nobody else can have.
+
+        A page anywhere may let its own name point to 127.0.0.1 and then call this server as if it were its own (DNS
+        rebinding). It cannot choose the Host that the browser sends, so a server on a loopback address that answers
+        more than it would to strangers does so under loopback names alone, and under its public one.
+        """
+        if not self.bound_to_loopback:
+            return True
+        match = _HOST.fullmatch(request.headers.get("host", ""))
+        public = (self.public_url or "").partition("://")[2].partition("/")[0].partition(":")[0].lower()
+        return match is not None and (is_loopback(match["name"]) or match["name"].lower() == public)
 
     def caller(self, request: Request) -> str:
         """The address of whoever asks: the last one that no trusted proxy vouches for."""
@@ -76,7 +89,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host.lower() == "localhost" or (_is_address(host) and ip_address(host).is_loopback)

@@ -49,13 +49,17 @@ class JwtIdentityProvider:
     async def close(self) -> None:
         """Nothing is held open."""
 
-    async def create_token(self, user: User) -> TokenPair:
+    async def create_token(
+        self, user: User, *, client_id: str | None = None, scopes: tuple[str, ...] | None = None
+    ) -> TokenPair:
         now = self.clock.now()
         family = TokenFamily(
             family_id=self.ids.new("fam"),
             user_id=user.user_id,
             current=self.ids.new("rt"),
             expires_at=now + self.refresh,
+            client_id=client_id,
+            scopes=scopes,
         )
         async with self.transactions.begin() as unit:
             await unit.families.save(family)
@@ -67,14 +71,14 @@ class JwtIdentityProvider:
             family = await unit.families.get(claims.family_id)
         if family is None or family.revoked_at is not None or family.user_id != claims.user_id:
             raise InvalidToken
-        return claims
+        return evolve(claims, scopes=family.scopes)
 
-    async def refresh_token(self, refresh_token: str) -> TokenPair:
+    async def refresh_token(self, refresh_token: str, *, client_id: str | None = None) -> TokenPair:
         claims = self._decoded(refresh_token, use="refresh")
         now = self.clock.now()
         async with self.transactions.begin() as unit:
             family = await unit.families.get(claims.family_id)
-            if family is None or not family.live(at=now):
+            if family is None or not family.may_be_refreshed(by=client_id, at=now):
                 raise InvalidToken
             stolen = family.current != claims.token_id
             if stolen:
@@ -86,12 +90,21 @@ class JwtIdentityProvider:
             raise InvalidToken("The refresh token was used before; sign in again.")
         return self._pair(family, now)
 
-    async def revoke(self, token: str) -> None:
+    async def revoke(self, token: str) -> Claims:
         claims = self._decoded(token, use=None)
+        await self.revoke_family(claims.family_id)
+        return claims
+
+    async def revoke_family(self, family_id: str) -> None:
         async with self.transactions.begin() as unit:
-            family = await unit.families.get(claims.family_id)
+            family = await unit.families.get(family_id)
             if family is not None and family.revoked_at is None:
                 await unit.families.save(evolve(family, revoked_at=self.clock.now()))
+
+    async def sign_ins(self, user_id: str) -> tuple[str, ...]:
+        async with self.transactions.view() as unit:
+            families = await unit.families.live_of(user_id, at=self.clock.now())
+        return tuple(family.family_id for family in families)
 
     def _pair(self, family: TokenFamily, now: datetime) -> TokenPair:
         return TokenPair(
@@ -100,6 +113,8 @@ class JwtIdentityProvider:
             issued_at=now,
             expires_in=int(self.access.total_seconds()),
             refresh_expires_in=int(self.refresh.total_seconds()),
+            family_id=family.family_id,
+            scopes=family.scopes,
         )
 
     def _signed(self, family: TokenFamily, now: datetime, *, use: str, token_id: str, lives: timedelta) -> str:

@@ -3,13 +3,13 @@ from typing import Self
 
 from attrs import frozen
 
-from faultmaven_domain.auth import TokenFamily, User, UserExists
+from faultmaven_domain.auth import AuthorizationCode, TokenFamily, User, UserExists
 
 from ..rows import RowCodec, in_utc
 from .jobs import MemoryJobs, MemoryOutbox
 from .tables import MemoryRecords, MemoryTexts, Picture
 
-_USERS, _FAMILIES = RowCodec(User), RowCodec(TokenFamily)
+_USERS, _FAMILIES, _CODES = RowCodec(User), RowCodec(TokenFamily), RowCodec(AuthorizationCode)
 
 
 class MemoryUsers(MemoryRecords[User]):
@@ -23,9 +23,6 @@ class MemoryUsers(MemoryRecords[User]):
         rows = [row for row in self._rows() if email_or_username in (row["email"], row["username"])]
         return self._codec.from_row(rows[0]) if rows else None
 
-    async def count(self) -> int:
-        return len(self._rows())
-
 
 @frozen
 class MemoryPasswords:
@@ -37,8 +34,19 @@ class MemoryPasswords:
     async def set(self, user_id: str, hash: str) -> None:
         await self.texts.set(user_id, hash)
 
+    async def count(self) -> int:
+        return await self.texts.count()
+
 
 class MemoryFamilies(MemoryRecords[TokenFamily]):
+    async def live_of(self, user_id: str, *, at: datetime) -> list[TokenFamily]:
+        return [family for family in self._values(self._rows(user_id=user_id)) if family.live(at=at)]
+
+    async def delete_expired(self, *, before: datetime) -> int:
+        return self._remove([row for row in self._rows() if row["expires_at"] <= in_utc(before)])
+
+
+class MemoryCodes(MemoryRecords[AuthorizationCode]):
     async def delete_expired(self, *, before: datetime) -> int:
         return self._remove([row for row in self._rows() if row["expires_at"] <= in_utc(before)])
 
@@ -50,6 +58,7 @@ class MemoryAuthUnit:
     users: MemoryUsers
     passwords: MemoryPasswords
     families: MemoryFamilies
+    codes: MemoryCodes
 
     @classmethod
     def over(cls, picture: Picture) -> Self:
@@ -59,4 +68,5 @@ class MemoryAuthUnit:
             users=MemoryUsers(picture, "users", _USERS, key="user_id"),
             passwords=MemoryPasswords(MemoryTexts(picture, "passwords")),
             families=MemoryFamilies(picture, "families", _FAMILIES, key="family_id"),
+            codes=MemoryCodes(picture, "codes", _CODES, key="code_hash"),
         )

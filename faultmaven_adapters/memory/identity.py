@@ -27,8 +27,18 @@ class MemoryIdentityProvider:
     async def close(self) -> None:
         """Nothing is held open."""
 
-    async def create_token(self, user: User) -> TokenPair:
-        return self._next(self.ids.new("fam"), user.user_id)
+    async def create_token(
+        self, user: User, *, client_id: str | None = None, scopes: tuple[str, ...] | None = None
+    ) -> TokenPair:
+        family = TokenFamily(
+            family_id=self.ids.new("fam"),
+            user_id=user.user_id,
+            current="",
+            expires_at=self.clock.now(),
+            client_id=client_id,
+            scopes=scopes,
+        )
+        return self._next(family)
 
     async def validate_token(self, token: str) -> Claims:
         claims = self._access.get(token)
@@ -37,37 +47,52 @@ class MemoryIdentityProvider:
             raise InvalidToken
         return claims
 
-    async def refresh_token(self, refresh_token: str) -> TokenPair:
+    async def refresh_token(self, refresh_token: str, *, client_id: str | None = None) -> TokenPair:
         family = self._families.get(self._refresh.get(refresh_token, ""))
         now = self.clock.now()
-        if family is None or not family.live(at=now):
+        if family is None or not family.may_be_refreshed(by=client_id, at=now):
             raise InvalidToken
         if family.current != refresh_token:
             self._families[family.family_id] = evolve(family, revoked_at=now)
             raise InvalidToken("The refresh token was used before; sign in again.")
-        return self._next(family.family_id, family.user_id)
+        return self._next(family)
 
-    async def revoke(self, token: str) -> None:
+    async def revoke(self, token: str) -> Claims:
         claims = self._access.get(token)
-        family_id = claims.family_id if claims else self._refresh.get(token)
-        if family_id is None:
+        family = self._families.get(claims.family_id if claims else self._refresh.get(token, ""))
+        if family is None:
             raise InvalidToken
-        self._families[family_id] = evolve(self._families[family_id], revoked_at=self.clock.now())
+        await self.revoke_family(family.family_id)
+        return Claims(user_id=family.user_id, family_id=family.family_id, expires_at=family.expires_at)
 
-    def _next(self, family_id: str, user_id: str) -> TokenPair:
+    async def revoke_family(self, family_id: str) -> None:
+        family = self._families.get(family_id)
+        if family is not None and family.revoked_at is None:
+            self._families[family_id] = evolve(family, revoked_at=self.clock.now())
+
+    async def sign_ins(self, user_id: str) -> tuple[str, ...]:
+        now = self.clock.now()
+        return tuple(f.family_id for f in self._families.values() if f.user_id == user_id and f.live(at=now))
+
+    def _next(self, family: TokenFamily) -> TokenPair:
         now = self.clock.now()
         access, refresh = self.ids.new("at"), self.ids.new("rt")
-        self._families[family_id] = TokenFamily(
-            family_id=family_id, user_id=user_id, current=refresh, expires_at=now + self.refresh
+        self._families[family.family_id] = evolve(family, current=refresh, expires_at=now + self.refresh)
+        self._access[access] = Claims(
+            user_id=family.user_id,
+            family_id=family.family_id,
+            expires_at=now + self.access,
+            scopes=family.scopes,
         )
-        self._access[access] = Claims(user_id=user_id, family_id=family_id, expires_at=now + self.access)
-        self._refresh[refresh] = family_id
+        self._refresh[refresh] = family.family_id
         return TokenPair(
             access_token=access,
             refresh_token=refresh,
             issued_at=now,
             expires_in=int(self.access.total_seconds()),
             refresh_expires_in=int(self.refresh.total_seconds()),
+            family_id=family.family_id,
+            scopes=family.scopes,
         )
 
 

@@ -1,10 +1,32 @@
-"""The auth room: accounts, signing in, who a token speaks for."""
+"""The auth room: accounts, signing in, who a token speaks for, and what OAuth clients are granted."""
 
-from .errors import InvalidToken, UserExists, UserNotFound, WrongCredentials
-from .models import Claims, SignedIn, TokenFamily, TokenPair, User
+from .errors import (
+    InsufficientScope,
+    InvalidClient,
+    InvalidGrant,
+    InvalidScope,
+    InvalidToken,
+    OAuthRefused,
+    UnsupportedGrant,
+    UnsupportedResponse,
+    UserExists,
+    UserNotFound,
+    WrongCredentials,
+)
+from .models import Claims, SignedIn, SignedOut, TokenFamily, TokenPair, User
+from .oauth import (
+    SCOPES,
+    AuthorizationCode,
+    AuthorizationRequest,
+    Clients,
+    Consent,
+    Grant,
+    checked_redirects,
+)
 from .ports import (
     AuthTransactions,
     AuthUnitOfWork,
+    CodeRepository,
     FamilyRepository,
     IdentityProvider,
     PasswordHasher,
@@ -14,21 +36,37 @@ from .ports import (
 from .service import AuthService
 
 __all__ = [
+    "SCOPES",
     "AuthService",
     "AuthTransactions",
     "AuthUnitOfWork",
+    "AuthorizationCode",
+    "AuthorizationRequest",
     "Claims",
+    "Clients",
+    "CodeRepository",
+    "Consent",
     "FamilyRepository",
+    "Grant",
     "IdentityProvider",
+    "InsufficientScope",
+    "InvalidClient",
+    "InvalidGrant",
+    "InvalidScope",
     "InvalidToken",
+    "OAuthRefused",
     "PasswordHasher",
     "PasswordRepository",
     "SignedIn",
+    "SignedOut",
     "TokenFamily",
     "TokenPair",
+    "UnsupportedGrant",
+    "UnsupportedResponse",
     "User",
     "UserExists",
     "UserNotFound",
     "UserRepository",
     "WrongCredentials",
+    "checked_redirects",
 ]

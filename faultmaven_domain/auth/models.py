@@ -10,14 +10,19 @@ from ..kernel.errors import InvalidInput
 from ..kernel.principal import ADMIN, USER, Principal
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
+LONGEST_NAME = 200
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*")
 _USERNAME = re.compile(r"[\w.@+-]{3,254}")
+_PLAIN = re.compile(r"[a-z0-9._+-]{1,64}")
 ROLES = (USER, ADMIN)
 
 
 @frozen(kw_only=True)
 class User:
-    """An account. Its password's hash is kept apart and never part of this value."""
+    """An account. Its password's hash is kept apart and never part of this value.
+
+    ``is_dev_user``: it was opened by a name alone and has no password.
+    """
 
     user_id: str
     email: str
@@ -26,9 +31,10 @@ class User:
     roles: tuple[str, ...]
     created_at: datetime
     is_active: bool = True
+    is_dev_user: bool = False
 
-    def principal(self) -> Principal:
-        return Principal(user_id=self.user_id, roles=self.roles)
+    def principal(self, *, scopes: tuple[str, ...] | None = None) -> Principal:
+        return Principal(user_id=self.user_id, roles=self.roles, scopes=scopes)
 
     def granted(self, role: str) -> "User":
         """Raises: InvalidInput for an unknown role."""
@@ -39,13 +45,15 @@ class User:
 
 @frozen(kw_only=True)
 class TokenPair:
-    """``expires_in`` and ``refresh_expires_in`` in seconds from ``issued_at``."""
+    """``expires_in`` and ``refresh_expires_in`` in seconds from ``issued_at``; ``family_id`` names the sign-in."""
 
     access_token: str
     refresh_token: str
     issued_at: datetime
     expires_in: int
     refresh_expires_in: int
+    family_id: str
+    scopes: tuple[str, ...] | None = None  # all that the user may, where None
 
 
 @frozen(kw_only=True)
@@ -55,26 +63,43 @@ class SignedIn:
 
 
 @frozen(kw_only=True)
+class SignedOut:
+    """Whether none of the user's sign-ins is left."""
+
+    all_ended: bool
+
+
+@frozen(kw_only=True)
 class Claims:
     """What a verified access token says. ``family_id`` names the sign-in it descends from."""
 
     user_id: str
     family_id: str
     expires_at: datetime
+    scopes: tuple[str, ...] | None = None
 
 
 @frozen(kw_only=True)
 class TokenFamily:
-    """One sign-in and the refresh tokens that descend from it. Only the newest, ``current``, may be used."""
+    """One sign-in and the refresh tokens that descend from it. Only the newest, ``current``, may be used.
+
+    One that an OAuth client was granted is that client's and holds its ``scopes``; others may all that their user may.
+    """
 
     family_id: str
     user_id: str
     current: str
     expires_at: datetime
     revoked_at: datetime | None = None
+    client_id: str | None = None
+    scopes: tuple[str, ...] | None = None
 
     def live(self, *, at: datetime) -> bool:
         return self.revoked_at is None and at < self.expires_at
+
+    def may_be_refreshed(self, *, by: str | None, at: datetime) -> bool:
+        """``by`` is the client's id. A sign-in without a client, with a password say, may go on in any."""
+        return self.live(at=at) and self.client_id in (None, by)
 
 
 def folded(name: str) -> str:
@@ -100,6 +125,24 @@ def checked_username(username: str, *, email: str) -> str:
     if username != email and not _USERNAME.fullmatch(username):
         raise InvalidInput("username has 3 to 254 letters, digits or . _ @ + - characters.", field="username")
     return username
+
+
+def checked_bare_name(name: str) -> str:
+    """A name that is all one signs in with, in lower case: whatever can be printed, single spaces too.
+
+    Raises: InvalidInput.
+    """
+    name = folded(name)
+    if not 3 <= len(name) <= 254 or not name.isprintable() or "  " in name:
+        raise InvalidInput("username has 3 to 254 characters that can be read.", field="username")
+    return name
+
+
+def address_for(name: str, user_id: str) -> str:
+    """An e-mail address for who gave only a name: it goes nowhere (RFC 6761, 6.3)."""
+    if _EMAIL.fullmatch(name):
+        return name
+    return f"{name if _PLAIN.fullmatch(name) else user_id}@localhost"
 
 
 def checked_password(password: str) -> str:

@@ -4,14 +4,13 @@ from typing import Protocol
 from ..kernel.data import DataProvider
 from ..kernel.unit_of_work import Transactions, UnitOfWork
 from .models import Claims, TokenFamily, TokenPair, User
+from .oauth import AuthorizationCode
 
 
 class UserRepository(DataProvider[User], Protocol):
     """Raises UserExists when another user has the same e-mail address or name."""
 
     async def named(self, email_or_username: str) -> User | None: ...
-
-    async def count(self) -> int: ...
 
 
 class PasswordRepository(Protocol):
@@ -21,8 +20,20 @@ class PasswordRepository(Protocol):
 
     async def set(self, user_id: str, hash: str) -> None: ...
 
+    async def count(self) -> int: ...
+
 
 class FamilyRepository(DataProvider[TokenFamily], Protocol):
+    async def live_of(self, user_id: str, *, at: datetime) -> list[TokenFamily]:
+        """Those of a user that are neither revoked nor past their end, oldest first."""
+        ...
+
+    async def delete_expired(self, *, before: datetime) -> int: ...
+
+
+class CodeRepository(DataProvider[AuthorizationCode], Protocol):
+    """Codes by their hash."""
+
     async def delete_expired(self, *, before: datetime) -> int: ...
 
 
@@ -35,6 +46,9 @@ class AuthUnitOfWork(UnitOfWork, Protocol):
 
     @property
     def families(self) -> FamilyRepository: ...
+
+    @property
+    def codes(self) -> CodeRepository: ...
 
 
 class AuthTransactions(Transactions[AuthUnitOfWork], Protocol): ...
@@ -53,18 +67,34 @@ class PasswordHasher(Protocol):
 class IdentityProvider(Protocol):
     """Issues and verifies tokens. One that cannot tell whether a token was revoked refuses it: Unavailable."""
 
-    async def create_token(self, user: User) -> TokenPair:
-        """Begin a family of tokens for a sign-in."""
+    async def create_token(
+        self, user: User, *, client_id: str | None = None, scopes: tuple[str, ...] | None = None
+    ) -> TokenPair:
+        """Begin a family of tokens for a sign-in; with ``client_id`` it is that client's alone."""
         ...
 
     async def validate_token(self, token: str) -> Claims:
         """Raises: InvalidToken; Unavailable."""
         ...
 
-    async def refresh_token(self, refresh_token: str) -> TokenPair:
-        """The next pair of the family. One used before revokes its family. Raises: InvalidToken; Unavailable."""
+    async def refresh_token(self, refresh_token: str, *, client_id: str | None = None) -> TokenPair:
+        """The next pair of the family. One used before revokes its family; one of another client's is refused.
+
+        Raises: InvalidToken; Unavailable.
+        """
         ...
 
-    async def revoke(self, token: str) -> None:
-        """End the family an access or refresh token belongs to, for good. Raises: InvalidToken; Unavailable."""
+    async def revoke(self, token: str) -> Claims:
+        """End the family an access or refresh token belongs to, for good, and say what the token did.
+
+        Raises: InvalidToken; Unavailable.
+        """
+        ...
+
+    async def revoke_family(self, family_id: str) -> None:
+        """End a family by its id; one that is not there needs no ending. Raises: Unavailable."""
+        ...
+
+    async def sign_ins(self, user_id: str) -> tuple[str, ...]:
+        """The ids of a user's live families, oldest first. Raises: Unavailable."""
         ...

@@ -10,8 +10,11 @@ USER = "user"
 
 @frozen(kw_only=True)
 class Principal:
+    """``scopes`` are what an OAuth client was granted of what its user may; None is all of it."""
+
     user_id: str
     roles: tuple[str, ...] = (USER,)
+    scopes: tuple[str, ...] | None = None
 
     @property
     def is_admin(self) -> bool:

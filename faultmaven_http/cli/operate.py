@@ -98,6 +98,7 @@ def users() -> None:
       faultmaven users create ana@example.com --admin
       faultmaven users grant ana@example.com
       faultmaven users list
+      faultmaven users token agent@example.com
     """
 
 
@@ -141,6 +142,35 @@ async def list_users(data_dir: Path | None, as_json: bool) -> None:
     async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
         found = await fm.auth.list_users()
     _show(found, as_json)
+
+
+@users.command("token", short_help="Sign a program in as an account.")
+@click.argument("name")
+@click.option("--client-id", help="Whose token it is: no other OAuth client can use it then.")
+@click.option("--scope", help="What it covers, separated by spaces; by default all that the account may.")
+@data_dir
+@as_json
+@run_async
+async def issue_token(
+    name: str, client_id: str | None, scope: str | None, data_dir: Path | None, as_json: bool
+) -> None:
+    """Print a refresh token for a program that runs by itself, such as a chat agent, without its password.
+
+    \b
+    Examples:
+      faultmaven users token agent@example.com
+      faultmaven users token agent@example.com --client-id my-agent --scope "cases:read cases:write"
+
+    The program turns it into an access token at /v1/auth/oauth/token, with grant_type=refresh_token, and gets the next
+    refresh token with it: each is good once, for REFRESH_TOKEN_DAYS. Whoever has it is the account, so give each
+    program an account of its own and a token of its own. Signing out with any of its tokens ends it.
+    """
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
+        tokens = (await fm.auth.issue(name=name, client_id=client_id, scope=scope)).tokens
+    if as_json:
+        printed({"refresh_token": tokens.refresh_token, "expires_in": tokens.refresh_expires_in})
+    else:
+        click.echo(tokens.refresh_token)
 
 
 def _show(users: tuple[User, ...], as_json: bool) -> None:

@@ -199,3 +199,41 @@ def test_prices_that_are_none_stop_the_start(tmp_path: Path, text: str) -> None:
     (tmp_path / "prices.json").write_text(text)
     with pytest.raises(Misconfigured, match="LLM_PRICES"):
         llm_budget(load_settings({"LLM_PRICES": "prices.json"}, data_dir=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("given", "open_"),
+    [
+        ({}, True),
+        ({"HOST": "localhost"}, True),
+        ({"HOST": "127.0.0.2"}, True),
+        ({"HOST": "::1"}, True),
+        ({"HOST": "0.0.0.0"}, False),
+        ({"HOST": "192.168.1.7"}, False),
+        ({"HOST": "localhost.example.org"}, False),
+        ({"PUBLIC_URL": "http://localhost:8090"}, False),
+        ({"TRUSTED_PROXIES": "127.0.0.1"}, False),
+        ({"DEV_LOGIN": "false"}, False),
+        ({"DEV_LOGIN": "true", "HOST": "0.0.0.0"}, True),
+        ({"DEV_LOGIN": "true", "PUBLIC_URL": "https://fm.example.org"}, True),
+        ({"PROFILE": "team", "JWT_SECRET": "s" * 32}, False),
+        ({"PROFILE": "team", "JWT_SECRET": "s" * 32, "DEV_LOGIN": "false"}, False),
+    ],
+)
+def test_who_gets_in_by_a_name_alone(given: dict[str, str], open_: bool) -> None:
+    """By itself only in Core where nobody else can come; elsewhere in Core when it is asked for."""
+    assert load_settings(given).passwordless() is open_
+
+
+@pytest.mark.parametrize("profile", ["team", "enterprise"])
+def test_no_start_without_passwords_outside_core(profile: str) -> None:
+    """Asked for where it is never given, it stops the start rather than being forgotten."""
+    with pytest.raises(Misconfigured, match=f"DEV_LOGIN.*{profile}"):
+        load_settings({"PROFILE": profile, "JWT_SECRET": "s" * 32, "DEV_LOGIN": "true"})
+
+
+def test_redirects_that_are_none_stop_the_start() -> None:
+    """The pattern is named."""
+    assert load_settings({"OAUTH_REDIRECTS": "https://x.example/cb, com.example.app:/back"})
+    with pytest.raises(Misconfigured, match=r"OAUTH_REDIRECTS: 'localhost:\*' is no pattern"):
+        load_settings({"OAUTH_REDIRECTS": "https://x.example/cb,localhost:*"})

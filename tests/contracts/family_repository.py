@@ -24,3 +24,20 @@ class FamilyRepositoryContract(DataProviderContract[TokenFamily]):
 
             assert [await unit.families.delete_expired(before=NOON) for _ in range(2)] == [2, 0]
             assert [family.family_id for family in await unit.families.query()] == ["live"]
+
+    async def test_knows_a_users_live_ones(self, transactions: AuthTransactions) -> None:
+        """Neither those that were revoked nor those that have lapsed nor another's, and the oldest first."""
+        async with undone(transactions) as unit:
+            for id, changes in {
+                "second": {"expires_at": NOON + 9 * SECOND},
+                "first": {"expires_at": NOON + SECOND, "client_id": "a", "scopes": ("cases:read",)},
+                "lapsed": {"expires_at": NOON},
+                "revoked": {"expires_at": NOON + SECOND, "revoked_at": NOON - SECOND},
+                "another's": {"expires_at": NOON + SECOND, "user_id": "bob"},
+            }.items():
+                await unit.families.save(self.value(id, **changes))
+
+            live = await unit.families.live_of("ana", at=NOON)
+
+            assert [family.family_id for family in live] == ["second", "first"]
+            assert live[1].scopes == ("cases:read",)

@@ -107,6 +107,48 @@ class IdentityProviderContract:
         with pytest.raises(InvalidToken):
             await identity.validate_token(pair.refresh_token)
 
+    async def test_a_clients_sign_in_is_its_alone(self, identity: IdentityProvider) -> None:
+        """Only the client it was granted to refreshes it; who tries as another neither gets nor ends anything."""
+        pair = await identity.create_token(ANA, client_id="panel", scopes=("cases:read",))
+        for other in (None, "agent"):
+            with pytest.raises(InvalidToken):
+                await identity.refresh_token(pair.refresh_token, client_id=other)
+
+        assert await identity.refresh_token(pair.refresh_token, client_id="panel")
+
+    async def test_a_sign_in_of_no_client_goes_on_in_any(self, identity: IdentityProvider) -> None:
+        """Who signed in with a password may go on in a client that calls itself something."""
+        pair = await identity.create_token(ANA)
+
+        for client_id in ("panel", None, "agent"):
+            pair = await identity.refresh_token(pair.refresh_token, client_id=client_id)
+        assert pair.scopes is None
+
+    async def test_scopes_last_as_long_as_the_sign_in(self, identity: IdentityProvider) -> None:
+        """Each access token of a family says what the family was granted, and a plain sign-in's says nothing."""
+        pair = await identity.create_token(ANA, client_id="panel", scopes=("openid", "cases:read"))
+        later = await identity.refresh_token(pair.refresh_token, client_id="panel")
+        plain = await identity.create_token(ANA)
+
+        assert pair.scopes == later.scopes == ("openid", "cases:read")
+        assert (await identity.validate_token(later.access_token)).scopes == ("openid", "cases:read")
+        assert (await identity.validate_token(plain.access_token)).scopes is None
+
+    async def test_knows_who_is_still_signed_in(self, identity: IdentityProvider, clock: FakeClock) -> None:
+        """The sign-ins of a user that go on: not those revoked, by a token or by their id, nor those that lapsed."""
+        lapsing = await identity.create_token(ANA)
+        clock.advance(timedelta(days=3))
+        pairs = [await identity.create_token(ANA) for _ in range(3)]
+        assert await identity.sign_ins("usr_ana") == (lapsing.family_id, *(pair.family_id for pair in pairs))
+
+        clock.advance(timedelta(days=5))
+        assert (await identity.revoke(pairs[0].refresh_token)).user_id == "usr_ana"
+        await identity.revoke_family(pairs[1].family_id)
+        await identity.revoke_family("none such")
+
+        assert await identity.sign_ins("usr_ana") == (pairs[2].family_id,)
+        assert await identity.sign_ins("usr_bob") == ()
+
     @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "\x00", "x" * 100_000, "e30.e30.", "...."])
     async def test_nonsense_is_refused(self, identity: IdentityProvider, token: str) -> None:
         """What is no token is refused by every verb."""

@@ -17,3 +17,12 @@ class PasswordRepositoryContract(ModuleContract):
                 "$argon2id$2",
                 None,
             ]
+
+    async def test_counts_who_has_one(self, transactions: AuthTransactions) -> None:
+        """Each user with a password once, however often it was set."""
+        async with undone(transactions) as unit:
+            assert await unit.passwords.count() == 0
+            for user in ("ana", "bob", "ana"):
+                await unit.passwords.set(user, "$argon2id$1")
+
+            assert await unit.passwords.count() == 2

@@ -59,12 +59,3 @@ class UserRepositoryContract(DataProviderContract[User]):
             await unit.users.save(self.value("bob", username="ana"))
 
             assert (await unit.users.named("ana")).user_id == "bob"
-
-    async def test_counts(self, transactions: AuthTransactions) -> None:
-        """All accounts count, also those that may not sign in."""
-        async with undone(transactions) as unit:
-            assert await unit.users.count() == 0
-            await unit.users.save(self.value("ana"))
-            await unit.users.save(self.value("bob", is_active=False))
-
-            assert await unit.users.count() == 2

@@ -82,13 +82,16 @@ async def test_an_unknown_session_is_not_found(anyone: AsyncClient) -> None:
 
 async def test_sessions_are_listed_to_their_user(ana: Someone, bob: Someone, anyone: AsyncClient) -> None:
     """Each sees their own, newest first, in pages; nobody sees any without a token."""
+    before = [session["session_id"] for session in (await ana.http.get("/sessions")).json()["sessions"]]
     mine = [(await ana.http.post("/sessions")).json()["session_id"] for _ in range(3)]
     await bob.http.post("/sessions")
 
+    listed = (await ana.http.get("/sessions")).json()["sessions"]
     page = (await ana.http.get("/sessions", params={"limit": 2, "offset": 1})).json()
 
-    assert {s["session_id"] for s in page["sessions"]} < set(mine)
-    assert (page["total"], page["limit"], page["offset"], page["has_more"]) == (3, 2, 1, False)
+    assert {s["session_id"] for s in listed} == {*before, *mine}
+    assert [s["session_id"] for s in page["sessions"]] == [s["session_id"] for s in listed[1:3]]
+    assert (page["total"], page["limit"], page["offset"], page["has_more"]) == (len(before) + 3, 2, 1, True)
     assert (await anyone.get("/sessions")).status_code == 401
 
 
