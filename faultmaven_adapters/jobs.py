@@ -9,7 +9,7 @@ from typing import Any
 import cattrs
 from attrs import frozen
 
-from faultmaven_domain.agent import AgentService, ChatTurnRequested
+from faultmaven_domain.agent import AgentService, ChatTurnRequested, ReportRequested
 from faultmaven_domain.case import CaseDeleted, PostMortemRequested
 from faultmaven_domain.evidence import EvidenceService, ExtractionRequested, FilesDropped
 from faultmaven_domain.kernel.errors import FaultMavenError
@@ -48,6 +48,7 @@ JOBS: dict[str, Job] = {
         Job(FilesDropped, ((EvidenceService, "drop_files"),), timedelta(minutes=2)),
         Job(ChatTurnRequested, ((AgentService, "answer"),), MODEL_JOB),
         Job(PostMortemRequested, ((AgentService, "write_post_mortem"),), MODEL_JOB),
+        Job(ReportRequested, ((AgentService, "write_report"),), MODEL_JOB),
         Job(CaseDeleted, ((EvidenceService, "forget_case"), (AgentService, "forget_case")), timedelta(minutes=5)),
     )
 }

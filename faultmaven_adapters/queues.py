@@ -15,6 +15,7 @@ QUEUES = (TURNS, EVIDENCE, INGESTION, MAINTENANCE)
 _OF = {
     "jobs.chat_turn": TURNS,
     "jobs.post_mortem": TURNS,
+    "jobs.report": TURNS,
     "jobs.embedding": INGESTION,
     "jobs.extraction": EVIDENCE,
 }

@@ -3,7 +3,7 @@ from functools import cache
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Boolean, Column, Index, MetaData, Select, Table, bindparam, case, delete, func, select
+from sqlalchemy import Boolean, Column, Index, MetaData, Select, Table, Text, bindparam, case, delete, func, select
 
 from faultmaven_domain.agent import Spent, Turn, Usage
 
@@ -28,6 +28,8 @@ _turns = Table(
     text("context"),
     text("answer", null=True),
     text("error", null=True),
+    text("intent", null=True),
+    Column("attachments", Text, nullable=False, server_default="[]"),
     Index("agent_turns_by_id", "job_id", unique=True),
     Index("agent_turns_by_case", "case_id", "seq"),
     sqlite_autoincrement=True,

@@ -1,9 +1,19 @@
 """The agent room: a question about a case becomes an answer that its citations hold up."""
 
-from .errors import LLMError, LLMRateLimited, LLMRefused, LLMTimeout, SpendingCapReached, TurnNotFound
-from .events import ChatTurnRequested
+from .errors import (
+    CaseNotEnded,
+    LLMError,
+    LLMRateLimited,
+    LLMRefused,
+    LLMTimeout,
+    ReportNotWritten,
+    SpendingCapReached,
+    TurnNotFound,
+)
+from .events import ChatTurnRequested, ReportRequested
 from .executor import Executor
 from .models import (
+    LONGEST_MESSAGE,
     THINKING_TOKENS,
     Answer,
     ChatResponse,
@@ -34,17 +44,20 @@ from .ports import (
     TurnRepository,
     UsageRepository,
 )
+from .reports import ReportAdvice, ReportOrder, ReportType, RunbookAction, RunbookAdvice
 from .router import Models, Providers, Router
 from .service import AgentService
 from .spending import Budget, Price, Spending
 
 __all__ = [
+    "LONGEST_MESSAGE",
     "THINKING_TOKENS",
     "AgentService",
     "AgentTransactions",
     "AgentUnitOfWork",
     "Answer",
     "Budget",
+    "CaseNotEnded",
     "Cases",
     "ChatResponse",
     "ChatTurnRequested",
@@ -65,7 +78,14 @@ __all__ = [
     "Optimizer",
     "Price",
     "Providers",
+    "ReportAdvice",
+    "ReportNotWritten",
+    "ReportOrder",
+    "ReportRequested",
+    "ReportType",
     "Router",
+    "RunbookAction",
+    "RunbookAdvice",
     "Source",
     "SourceKind",
     "Spending",

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from attrs import evolve, frozen
 
-from ..case import Case, CaseMessage
+from ..case import Case, CaseMessage, Investigation
 from ..evidence import CaseFindings, Evidence, Finding
 from ..knowledge import SearchHit, Section
 from .models import Message, Source, SourceKind, Task
@@ -14,6 +14,8 @@ from .prompts import prompt
 
 MOST_PATTERNS, MOST_PASSAGES, MOST_SECTIONS = 14, 6, 8
 LONGEST_QUOTE = 1_500
+#: Of what is said about the state of an investigation.
+LONGEST_FACT = 300
 #: As much of a question as a search takes: people paste whole logs.
 LONGEST_QUESTION = 2_000
 
@@ -167,11 +169,16 @@ def messages_for(
     sources: tuple[Source, ...],
     history: Sequence[CaseMessage],
     left_out: Sequence[str] = (),
+    state: str = "",
 ) -> tuple[Message, ...]:
-    """The rules as one message, and all that is known as another. ``left_out`` says what did not fit."""
+    """The rules as one message, and all that is known as another.
+
+    ``left_out`` says what did not fit, ``state`` where the investigation stands.
+    """
     filled = prompt(task.value).substitute(
         title=case.title,
         description=case.description,
+        state=state,
         files="\n".join(f"- {_described(f.evidence)}" for f in found.files) or "none",
         sources="\n\n".join(rendered(source) for source in sources) or "none",
         history="\n".join(f"{m.role.value}: {_kept_together(m.content)}" for m in history) or "none",
@@ -182,6 +189,20 @@ def messages_for(
         Message(role="system", content=prompt("system").template, task=task),
         Message(role="user", content=filled, sources=sources, task=task),
     )
+
+
+def state_of(case: Case, investigation: Investigation) -> str:
+    """Where the investigation stands, in few lines; what the user or a file said is quoted as a source is."""
+    said = "confirmed by the user" if investigation.problem_confirmed else "not yet confirmed"
+    asked = investigation.asked
+    facts = [
+        f"The case is {case.status.value}.",
+        investigation.problem_statement and f"Problem ({said}): {investigation.problem_statement}",
+        *[f"{reached.milestone.value.replace('_', ' ')}: {reached.why}" for reached in investigation.reached],
+        investigation.root_cause and f"Root cause, confirmed by the user: {investigation.root_cause}",
+        asked and f"The user was asked, and has not answered yet: {asked.question}",
+    ]
+    return "\n".join(f"> {' '.join(fact.split())[:LONGEST_FACT]}" for fact in facts if fact)
 
 
 def rendered(source: Source) -> str:

@@ -1,10 +1,22 @@
-from ..kernel.errors import FaultMavenError, NotFound, Unavailable
+from ..kernel.errors import Conflict, FaultMavenError, NotFound, Unavailable
 
 
 class TurnNotFound(NotFound):
     """There is no such chat job."""
 
     code = "JOB_NOT_FOUND"
+
+
+class CaseNotEnded(Conflict):
+    """Reports are written once a case has ended."""
+
+    code = "CASE_NOT_ENDED"
+
+
+class ReportNotWritten(Unavailable):
+    """A report could not be written."""
+
+    code = "REPORT_NOT_WRITTEN"
 
 
 class LLMError(Unavailable):

@@ -13,3 +13,14 @@ class ChatTurnRequested(Message):
 
     case_id: str
     user_id: str
+
+
+@frozen(kw_only=True)
+class ReportRequested(Message):
+    """A report on a case that has ended is wanted; ``report_type`` is one of the ReportType's words."""
+
+    topic: ClassVar[str] = "jobs.report"
+
+    case_id: str
+    user_id: str
+    report_type: str

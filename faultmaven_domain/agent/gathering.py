@@ -1,6 +1,7 @@
 """What is known about a question: what the case's files show, and the runbooks it and they call for."""
 
 import asyncio
+from collections.abc import Callable
 
 from attrs import evolve, frozen
 
@@ -20,8 +21,15 @@ class Gathering:
     knowledge: Knowledge
 
     async def about(
-        self, question: str, *, principal: Principal, case: Case, listener: Listener = NOBODY
+        self,
+        question: str,
+        *,
+        principal: Principal,
+        case: Case,
+        listener: Listener = NOBODY,
+        but: Callable[[SearchHit], bool] = lambda _: False,
     ) -> tuple[CaseFindings, list[Source]]:
+        """``but`` tells which documents are left out."""
         listener.stage("reading")
         found = await self.evidence.findings(principal=principal, case_id=case.case_id, query=question)
         listener.stage("searching")
@@ -29,7 +37,7 @@ class Gathering:
         results = await asyncio.gather(
             *[self.knowledge.search(principal=principal, query=query, limit=5) for query in asked]
         )
-        hits = context.fused([result.hits for result in results], limit=3)
+        hits = context.fused([[hit for hit in result.hits if not but(hit)] for result in results], limit=3)
         runbooks = []
         for place, hit in enumerate(hits):
             sections = await self._sections(principal, hit) if place == 0 else ()

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from attrs import evolve, field, frozen
 
+from ..case import Intent, TurnProgress
 from ..evidence import LogPattern
 from ..kernel.errors import InvalidInput
 
@@ -18,6 +19,8 @@ class Task(StrEnum):
 
     TURN = "turn"
     POST_MORTEM = "post_mortem"
+    INCIDENT_REPORT = "incident_report"
+    RUNBOOK = "runbook"
 
 
 class SourceKind(StrEnum):
@@ -165,7 +168,11 @@ class UsageReport:
 
 @frozen(kw_only=True)
 class Answer:
-    """What a turn ends in. ``notes`` say what was missing: no model, evidence still being read, a cut answer."""
+    """What a turn ends in. ``notes`` say what was missing: no model, evidence still being read, a cut answer.
+
+    ``progress`` is what the turn changed in its case; None for one that was answered before such was kept. Where the
+    user's word was a decision, ``provider`` and ``model`` are "case": no model was asked.
+    """
 
     message_id: str
     case_id: str
@@ -181,6 +188,7 @@ class Answer:
     cost: int | None = None
     cached: bool = False
     notes: tuple[str, ...] = ()
+    progress: TurnProgress | None = None
 
 
 class EventKind(StrEnum):
@@ -207,7 +215,10 @@ class TurnStatus(StrEnum):
 
 @frozen(kw_only=True)
 class Turn:
-    """Stored before it is acknowledged; answered once."""
+    """Stored before it is acknowledged; answered once.
+
+    ``intent`` is what a click meant; ``attachments`` are the ids of the evidence that came with the words.
+    """
 
     job_id: str
     case_id: str
@@ -218,6 +229,8 @@ class Turn:
     context: dict[str, object] = field(factory=dict)
     answer: Answer | None = None
     error: str | None = None
+    intent: Intent | None = None
+    attachments: tuple[str, ...] = ()
 
     def answered(self, answer: Answer) -> "Turn":
         """The first answer stays."""

@@ -2,13 +2,14 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ..case import Case, CaseMessage, Report
+from ..case import Case, CaseMessage, Decision, Intent, Observed, Overview, Report, TurnProgress
 from ..evidence import CaseFindings, Finding
+from ..evidence import Evidence as EvidenceFile
 from ..kernel.data import DataProvider
 from ..kernel.paging import Page
 from ..kernel.principal import Principal
 from ..kernel.unit_of_work import Transactions, UnitOfWork
-from ..knowledge import Added, SearchResult, Section
+from ..knowledge import Added, SearchMode, SearchResult, Section
 from .models import ChatResponse, EventKind, Message, Spent, Turn, TurnEvent, Usage
 
 
@@ -98,6 +99,8 @@ class Cases(Protocol):
 
     async def get(self, *, principal: Principal, case_id: str) -> Case: ...
 
+    async def overview(self, *, principal: Principal, case_id: str) -> Overview: ...
+
     async def messages(
         self, *, principal: Principal, case_id: str, limit: int = 50, offset: int = 0
     ) -> Page[CaseMessage]: ...
@@ -115,6 +118,12 @@ class Cases(Protocol):
         turn_number: int | None = None,
     ) -> CaseMessage: ...
 
+    async def decide(
+        self, *, principal: Principal, case_id: str, turn_number: int, message: str, intent: Intent | None
+    ) -> Decision: ...
+
+    async def observe(self, *, principal: Principal, case_id: str, observed: Observed) -> TurnProgress: ...
+
     async def record_report(
         self,
         *,
@@ -131,6 +140,8 @@ class Cases(Protocol):
 class Evidence(Protocol):
     """What this room asks of the evidence room, wherever that runs."""
 
+    async def of_case(self, *, principal: Principal, case_id: str) -> tuple[EvidenceFile, ...]: ...
+
     async def findings(self, *, principal: Principal, case_id: str, query: str, limit: int = 12) -> CaseFindings: ...
 
     async def passages(
@@ -141,7 +152,9 @@ class Evidence(Protocol):
 class Knowledge(Protocol):
     """What this room asks of the knowledge room, wherever that runs."""
 
-    async def search(self, *, principal: Principal, query: str, limit: int = 10) -> SearchResult: ...
+    async def search(
+        self, *, principal: Principal, query: str, limit: int = 10, mode: SearchMode = SearchMode.HYBRID
+    ) -> SearchResult: ...
 
     async def sections(self, *, principal: Principal, document_id: str) -> tuple[Section, ...]: ...
 

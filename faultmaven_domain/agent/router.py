@@ -68,7 +68,7 @@ class Router:
         return ModelChoice(
             model=models.by_task.get(task, models.model) if first else None,
             temperature=models.temperature,
-            max_tokens=models.max_tokens * (2 if task is Task.POST_MORTEM else 1),
+            max_tokens=models.max_tokens * (1 if task is Task.TURN else 2),
         )
 
     def _breaker(self, place: int) -> Breaker:

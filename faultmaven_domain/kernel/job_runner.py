@@ -31,7 +31,8 @@ class JobRunner:
         """Run the use-case under the job's claim, unless the job has ended.
 
         An error that is final fails the job with its message; any other puts it back, until it was begun MAX_ATTEMPTS
-        times. Raises: TryAgain, for the queue: as long as the row has not ended, the message stays there.
+        times; one that raises TryAgain has not begun at all, and is handed back. Raises: TryAgain, for the queue: as
+        long as the row has not ended, the message stays there.
         """
         found = await self._claim(job_id)
         if found is None:
@@ -44,6 +45,9 @@ class JobRunner:
             with suppress(TryAgain):
                 await asyncio.shield(self._settle(job, transactions, Job.handed_back))
             raise
+        except TryAgain:  # what it needs is not there yet, which is no fault of the job's either
+            if await self._settle(job, transactions, Job.handed_back):
+                raise
         except WorkCancelled:
             log.info("job %s (%s) was cancelled", job_id, job.kind)
         except ClaimLost:

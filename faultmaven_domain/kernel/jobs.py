@@ -91,7 +91,8 @@ class Job:
         return self if self.ended else evolve(self, state=JobState.QUEUED, heartbeat_at=None, error=error)
 
     def handed_back(self) -> "Job":
-        """Begun and not finished because its worker was told to stop: that try does not count."""
+        """Begun and not finished because its worker was told to stop, or something it needs is not there yet: that
+        try does not count."""
         if self.ended:
             return self
         return evolve(self, state=JobState.QUEUED, heartbeat_at=None, attempts=max(0, self.attempts - 1))

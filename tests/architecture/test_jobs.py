@@ -23,6 +23,10 @@ WRITTEN: dict[str, tuple[str, dict[str, str]]] = {
     "jobs.extraction": ("1.0", {"job_id": "str", "version": "str?", "evidence_id": "str"}),
     "jobs.chat_turn": ("1.0", {"job_id": "str", "version": "str?", "case_id": "str", "user_id": "str"}),
     "jobs.post_mortem": ("1.0", {"job_id": "str", "version": "str?", "case_id": "str", "owner_id": "str"}),
+    "jobs.report": (
+        "1.0",
+        {"job_id": "str", "version": "str?", "case_id": "str", "user_id": "str", "report_type": "str"},
+    ),
     "events.document_deleted": (
         "1.0",
         {"job_id": "str", "version": "str?", "document_id": "str", "file_key": "str | None?"},

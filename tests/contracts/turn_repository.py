@@ -20,6 +20,15 @@ class TurnRepositoryContract(DataProviderContract[Turn]):
         }
         return Turn(**{**fields, **changes})
 
+    async def test_a_turn_without_anything_with_it(self, transactions: AgentTransactions) -> None:
+        """Words alone have no intent and no attachments."""
+        async with undone(transactions) as unit:
+            await unit.turns.save(self.value("a"))
+            turn = await unit.turns.get("a")
+
+        assert turn is not None
+        assert (turn.intent, turn.attachments, turn.answer) == (None, (), None)
+
     async def test_forgets_a_case(self, transactions: AgentTransactions) -> None:
         """All of one case's turns go, and nobody else's."""
         async with undone(transactions) as unit:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import faultmaven_adapters
 from faultmaven_adapters import OPERATOR
-from faultmaven_domain.case import CaseStatus
+from faultmaven_domain.case import CaseStatus, Milestone
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -67,3 +67,23 @@ async def test_the_health_of_every_dependency_is_told(tmp_path: Path) -> None:
 
     assert {"database", "redis", "vectors", "files", "model"} <= set(health)
     assert set(health.values()) == {None}
+
+
+async def test_a_question_waits_for_the_file_it_came_with(tmp_path: Path) -> None:
+    """Asked before its file is read, a turn is answered from it, in one try."""
+    (tmp_path / "app.log").write_text("2026-05-01 10:00:00 ERROR store: disk full, write failed\n" * 3_000)
+    async with faultmaven_adapters.open(tmp_path / "data") as fm:
+        case = await fm.cases.create(principal=OPERATOR)
+        evidence = await fm.attach(case.case_id, tmp_path / "app.log")
+        turn = await fm.agent.submit(
+            principal=OPERATOR, case_id=case.case_id, message="Why?", attachments=(evidence.evidence_id,)
+        )
+        job = await fm.wait_for(turn.job_id)
+        answer = (await fm.agent.result(principal=OPERATOR, job_id=turn.job_id)).answer
+
+    assert job.attempts == 1
+    assert answer is not None
+    assert answer.notes == ()
+    assert [citation.title for citation in answer.citations] == ["app.log"]
+    assert answer.progress is not None
+    assert Milestone.SYMPTOM_VERIFIED in answer.progress.reached

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from faultmaven_domain.agent import AgentService, TurnStatus
-from faultmaven_domain.case import PostMortemRequested
+from faultmaven_domain.case import CaseStatus, Intent, IntentType, PostMortemRequested, TurnProgress
 from faultmaven_domain.kernel.jobs import LEASE, JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.death import Fate, Killed
@@ -17,6 +17,7 @@ from tests.fakes.reach import Reach
 from .world import World, build
 
 PORTS = ("transactions", "cases", "evidence", "knowledge", "results")
+CLOSE = Intent(type=IntentType.STATUS_TRANSITION, to=CaseStatus.CLOSED, confirmed=True)
 
 
 def mortal(world: World, steps: int) -> AgentService:
@@ -77,6 +78,32 @@ async def test_a_turn_is_answered_once(reach: Reach, when: str) -> None:
         assert said[1].content == answered.answer.content
         assert (await world.job(turn.job_id)).state is JobState.COMPLETED
         if whole:
+            assert steps > 5
+            return
+
+
+@pytest.mark.parametrize("intent", [None, CLOSE], ids=["asking", "deciding"])
+async def test_a_case_is_moved_once(reach: Reach, intent: Intent | None) -> None:
+    """Wherever the process dies: the turn tells the same progress, and its case stands as if nothing had been."""
+    undisturbed: TurnProgress | None = None
+    for steps in (None, *range(1_000)):
+        world = await a_world(reach)
+        case = await world.case()
+        await world.attach(case)
+        turn = await world.ask(case, intent=intent)
+        whole = await survives(world, world.agent if steps is None else mortal(world, steps))
+
+        answer = (await world.result(turn)).answer
+        assert answer is not None
+        assert answer.progress is not None
+        undisturbed = undisturbed or answer.progress
+        assert answer.progress == undisturbed
+        overview = await world.cases.overview(principal=ANA, case_id=case.case_id)
+        assert overview.case.status is undisturbed.status
+        assert len(overview.reports) == (0 if intent is None else 1)
+        assert overview.investigation.turns == (1 if intent is None else 0)
+        assert [one.milestone for one in overview.investigation.reached] == list(undisturbed.reached)
+        if whole and steps is not None:
             assert steps > 5
             return
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from faultmaven_domain.agent import ChatResponse, ChatTurnRequested, Message, SourceKind, TurnNotFound, TurnStatus
-from faultmaven_domain.case import CaseClosed, CaseNotFound, Role
+from faultmaven_domain.case import Case, CaseClosed, CaseNotFound, Role
 from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
 from faultmaven_domain.kernel.jobs import JobState
 from tests.fakes.clock import NOON
@@ -45,6 +45,70 @@ class TestSubmitting:
 
         assert [message.role for message in await world.said(case)] == [Role.USER, Role.AGENT]
         assert (await world.result(turn)).status is TurnStatus.COMPLETED
+
+    async def test_an_id_is_submitted_once(self, world: World) -> None:
+        """Sent again with the same id, a turn is given again as it stands, answered or not: one job, one message."""
+        case = await world.case()
+        first = await world.ask(case, "Why?", job_id="the-id")
+
+        assert first.job_id == "the-id"
+        assert await world.ask(case, "Why?", job_id="the-id") == first
+        assert await world.waiting(ChatTurnRequested.topic) == ["the-id"]
+        await world.work()
+        answered = await world.ask(case, "Why?", job_id="the-id")
+
+        assert answered == await world.result(first)
+        assert answered.status is TurnStatus.COMPLETED
+        assert await world.waiting(ChatTurnRequested.topic) == []
+        assert [message.role for message in await world.said(case)] == [Role.USER, Role.AGENT]
+        assert len(world.llm.prompts) == 1
+
+    async def test_an_id_submitted_twice_at_once(self, world: World) -> None:
+        """Both who asked get the first one's turn, although it was not there when they looked."""
+        case = await world.case()
+        both = asyncio.Barrier(2)
+
+        class Slow:
+            """The case room, giving a case once two have asked."""
+
+            record_message = staticmethod(world.cases.record_message)
+
+            async def get(self, **asked: Any) -> Case:
+                await both.wait()
+                return await world.cases.get(**asked)
+
+        agent = world.agent_with(cases=Slow())
+        asked: dict[str, Any] = {"principal": ANA, "case_id": case.case_id, "job_id": "the-id"}
+        one, other = await asyncio.gather(*[agent.submit(**asked, message=words) for words in ("Why?", "What?")])
+
+        assert one == other
+        assert await world.waiting(ChatTurnRequested.topic) == ["the-id"]
+        assert len(await world.said(case)) == 1
+
+    async def test_an_id_is_known_after_its_case_has_ended(self, world: World) -> None:
+        """Who asks again for what was acknowledged gets it, also when it failed meanwhile."""
+        case = await world.case()
+        turn = await world.ask(case, job_id="the-id")
+        await world.jobs.cancel(principal=ANA, job_id=turn.job_id)
+        await world.cases.close(principal=ANA, case_id=case.case_id)
+
+        assert (await world.ask(case, job_id="the-id")).status is TurnStatus.FAILED
+        with pytest.raises(CaseClosed):
+            await world.ask(case, job_id="another-id")
+
+    async def test_an_id_of_another_turn(self, world: World) -> None:
+        """Neither another user's turn nor one of another case is given, and nothing is submitted."""
+        case, other = await world.case(), await world.case()
+        await world.ask(case, job_id="the-id")
+        theirs = await world.case(by=BOB)
+
+        with pytest.raises(TurnNotFound):
+            await world.ask(other, job_id="the-id")
+        for case_id in (theirs.case_id, case.case_id):
+            with pytest.raises(TurnNotFound):
+                await world.agent.submit(principal=BOB, case_id=case_id, message="Why?", job_id="the-id")
+        assert await world.waiting(ChatTurnRequested.topic) == ["the-id"]
+        assert await world.said(other) == ()
 
     @pytest.mark.parametrize("message", ["", " \n", "x" * 50_001])
     async def test_words_there_have_to_be(self, world: World, message: str) -> None:
@@ -354,7 +418,8 @@ class TestCasesThatGo:
             return "Too late."
 
         world.llm.replies.append(meanwhile)
-        await world.agent.answer(request=requested(turn))
+        with pytest.raises(CaseNotFound):
+            await world.agent.answer(request=requested(turn))
 
         with pytest.raises(TurnNotFound):
             await world.result(turn)

@@ -1,7 +1,7 @@
 """The room and those it asks, each reached as the test wants, and a worker that does all their jobs."""
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +35,7 @@ from faultmaven_domain.agent import (
 )
 from faultmaven_domain.auth import AuthService
 from faultmaven_domain.case import Case, CaseMessage, CaseService, PostMortemRequested
-from faultmaven_domain.evidence import EvidenceService
+from faultmaven_domain.evidence import Evidence, EvidenceService
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.files import StoredFile
 from faultmaven_domain.kernel.job_desk import TryAgain
@@ -60,6 +60,7 @@ Compare connection_timeout with the slowest query.
 ## Fix
 Raise maximum, then find the query.
 """
+QUESTION = "Why is there a timeout waiting for connection?"
 LOG = "\n".join(
     f"2026-03-14 11:{n // 60:02}:{n % 60:02},000 {'ERROR' if n > 100 and n % 5 == 0 else 'INFO'} "
     + (f"[db-pool] timeout waiting for connection {n}" if n > 100 and n % 5 == 0 else f"[http] GET /cart/{n}")
@@ -91,24 +92,25 @@ class World:
     async def case(self, by: Principal = ANA, **more: Any) -> Case:
         return await self.cases.create(principal=by, **{"title": "Checkout fails", **more})
 
-    async def attach(self, case: Case, filename: str = "app.log", text: str = LOG, *, read: bool = True) -> None:
+    async def attach(self, case: Case, filename: str = "app.log", text: str = LOG, *, read: bool = True) -> Evidence:
         data = text.encode()
         key = await self.files.upload(f"evidence/{self.ids.new('f')}", data, "text/plain")
         stored = StoredFile(key=key, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-        await self.evidence.add(principal=ANA, case_id=case.case_id, filename=filename, stored=stored)
+        added = await self.evidence.add(principal=ANA, case_id=case.case_id, filename=filename, stored=stored)
         if read:
             await self.work()
+        return added
 
     async def teach(self, title: str = "DatabasePoolExhausted", content: str = RUNBOOK, by: Principal = ROOT) -> str:
         added = await self.knowledge.add(principal=by, title=title, content=content, global_=by is ROOT)
         await self.work()
         return added.document.document_id
 
-    async def ask(self, case: Case, message: str = "Why is there a timeout waiting for connection?") -> Turn:
-        return await self.agent.submit(principal=ANA, case_id=case.case_id, message=message)
+    async def ask(self, case: Case, message: str = QUESTION, **more: Any) -> Turn:
+        return await self.agent.submit(principal=ANA, case_id=case.case_id, message=message, **more)
 
-    async def answered(self, case: Case, message: str = "Why is there a timeout waiting for connection?") -> Turn:
-        turn = await self.ask(case, message)
+    async def answered(self, case: Case, message: str = QUESTION, **more: Any) -> Turn:
+        turn = await self.ask(case, message, **more)
         await self.work()
         return await self.result(turn)
 
@@ -121,10 +123,10 @@ class World:
     async def job(self, job_id: str) -> Job:
         return await self.jobs.get(principal=ROOT, job_id=job_id)
 
-    async def work(self, agent: AgentService | None = None) -> None:
-        """Everything that waits, and what that asks for, once each; what wants to be tried again waits on.
+    async def work(self, agent: AgentService | None = None, *, topics: Collection[str] = ()) -> list[timedelta]:
+        """Everything that waits, and what that asks for, once each; gives after how long what waits on is due again.
 
-        ``agent`` answers in place of the room's own.
+        ``agent`` answers in place of the room's own. ``topics`` are the only ones worked on, where any are named.
         """
         services = {
             AgentService: agent or self.agent,
@@ -133,11 +135,15 @@ class World:
         }
         handler = JobHandler(services=services, runner=JobRunner(self.books, self.clock), jobs=self.jobs)
         done: set[str] = set()
-        while due := [message for message in await self._due() if message.id not in done]:
+        later: list[timedelta] = []
+        while due := [m for m in await self._due() if m.id not in done and (not topics or m.topic in topics)]:
             for message in due:
                 done.add(message.id)
-                with suppress(TryAgain):
+                try:
                     await handler(message.topic, message.payload, message.id)
+                except TryAgain as again:
+                    later.append(again.delay)
+        return later
 
     async def waiting(self, topic: str) -> list[str]:
         return [message.id for message in await self._due() if message.topic == topic]

@@ -146,6 +146,50 @@ async def test_a_worker_that_is_told_to_stop_hands_its_job_back(
     assert ((await row(job.job_id)).state, (await row(job.job_id)).attempts) == (JobState.COMPLETED, 1)
 
 
+async def test_what_waits_for_something_is_handed_back(
+    runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """A use-case that says TryAgain holds no job: however often it does, it is begun again, and no try of it counts."""
+    delay = timedelta(milliseconds=100)
+    job, work = await ask(), Work(*[TryAgain(delay) for _ in range(2 * MAX_ATTEMPTS)])
+    for _ in range(2 * MAX_ATTEMPTS):
+        with pytest.raises(TryAgain) as later:
+            await runner.run(job.job_id, work)
+        assert later.value.delay == delay
+        waits = await row(job.job_id)
+        assert (waits.state, waits.attempts, waits.heartbeat_at) == (JobState.QUEUED, 0, None)
+        assert await waiting(books, clock) == [job.job_id]
+
+    await runner.run(job.job_id, work)
+
+    assert ((await row(job.job_id)).state, (await row(job.job_id)).attempts) == (JobState.COMPLETED, 1)
+
+
+async def test_waiting_uses_up_no_try(runner: JobRunner, ask: Ask, row: Row) -> None:
+    """What waits after it failed once has as many tries left as before."""
+    job = await ask()
+    for error, attempts in ((Unavailable(), 1), (TryAgain(timedelta(0)), 1), (Unavailable(), 2)):
+        with pytest.raises(TryAgain):
+            await runner.run(job.job_id, Work(error))
+        assert (await row(job.job_id)).attempts == attempts
+
+
+async def test_called_off_while_it_looked(
+    runner: JobRunner, books: JobBooks, jobs: JobService, clock: FakeClock, ask: Ask, row: Row
+) -> None:
+    """Work that would wait and was called off meanwhile does not come back, and its message is gone."""
+    job = await ask()
+
+    async def work() -> None:
+        await jobs.cancel(principal=ANA, job_id=job.job_id)
+        raise TryAgain(timedelta(0))
+
+    await runner.run(job.job_id, work)
+
+    assert (await row(job.job_id)).state is JobState.CANCELLED
+    assert await waiting(books, clock) == []
+
+
 async def test_what_may_pass_is_tried_again(
     runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
 ) -> None:
@@ -212,7 +256,7 @@ async def test_a_worker_that_lost_its_lease_spoils_nothing(
     assert (await row(job.job_id)).state is JobState.COMPLETED
 
 
-@pytest.mark.parametrize("late", [None, Unavailable(), InvalidInput(), RuntimeError()])
+@pytest.mark.parametrize("late", [None, Unavailable(), InvalidInput(), RuntimeError(), TryAgain(timedelta(0))])
 async def test_what_was_taken_over_is_the_new_workers(
     runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row, late: Exception | None
 ) -> None:
