@@ -1,9 +1,10 @@
 """One operation under one mount: who asks, may they, what do they ask, and the answer in the mount's dialect."""
 
 import logging
+from functools import partial
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -15,11 +16,13 @@ from faultmaven_domain.kernel.limits import Allowance
 from faultmaven_domain.kernel.principal import Principal
 
 from .addresses import Addresses
-from .errors import refused
+from .errors import NOWHERE, refused
 from .files import file_response
-from .incoming import FORM_FIELDS, LARGEST_OF_ANYONE, Incoming, content_type, form_body, json_body
+from .idempotency import Keyed, Replays, fingerprint_of
+from .incoming import FORM_FIELDS, LARGEST_OF_ANYONE, URLENCODED, Incoming, content_type, form_body, json_body
 from .limits import Limits, headers_of
 from .operation import Call, Operation, Reply
+from .scopes import check_scope
 from .wire import Dialect, spelled_out, structured
 from .wire.evidence import EvidenceFile
 from .wire.plain import LARGEST_JSON, is_text
@@ -39,13 +42,13 @@ class Endpoint:
     limits: Limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        incoming = Incoming(scope, receive, limit=self._limit())
+        incoming = Incoming(scope, receive, limit=self._limit(content_type(Request(scope))))
         request = Request(scope, incoming)
         allowance: list[Allowance] = []
         try:
             response = await self._answered(request, incoming, allowance)
         except FaultMavenError as error:
-            response = refused(error, self.dialect)
+            response = refused(error, self.dialect, oauth=self.operation.oauth)
             if response.status_code >= 500:
                 log.warning("request %s: %s: %s", scope["state"]["request_id"], error.code, error.message)
         finally:
@@ -61,6 +64,9 @@ class Endpoint:
 
     async def _answered(self, request: Request, incoming: Incoming, allowance: list[Allowance]) -> Response:
         """Raises: FaultMavenError. Puts what the limiter said into ``allowance``, also when it raises."""
+        call = Call(fm=self.fm, request=request, addresses=self.addresses, dialect=self.dialect)
+        if self.operation.there is not None and not self.operation.there(call):
+            raise NotFound(NOWHERE)
         principal, refusal = await self._principal(request)
         caller = f"user:{principal.user_id}" if principal else f"address:{self.addresses.caller(request)}"
         if (taken := await self.limits.take(self.operation.group, caller)) is not None:
@@ -68,16 +74,26 @@ class Endpoint:
             self.limits.check(taken)
         if refusal is not None:
             raise refusal
+        check_scope(principal, self.operation.method, self.operation.path)
+        given: object = None
         arguments: dict[str, Any] = {name: _id(request, name) for name in self.operation.path_names}
         if self.operation.reads_principal:
             arguments["principal"] = principal
         if self.operation.query is not None:
             arguments["query"] = spelled_out(_query(request), self.operation.query)
         if "body" in self.operation.hints:
-            arguments["body"] = await self._body(request, incoming)
-        call = Call(fm=self.fm, request=request, addresses=self.addresses, dialect=self.dialect)
+            given, arguments["body"] = await self._body(request, incoming)
+        keyed = Keyed.of(request, caller=caller, sign=self.fm.signer.name) if self.operation.creates else None
+        make = partial(self._made, evolve(call, keyed=keyed), arguments)
+        if keyed is None:
+            return await make()
+        return await Replays(store=self.fm.replies).answered(
+            keyed, await fingerprint_of(given), make, gone=request.is_disconnected, keeps=self.operation.keeps
+        )
+
+    async def _made(self, call: Call, arguments: dict[str, Any]) -> Response:
         reply = await self.operation.handler(call, **arguments)
-        return reply if isinstance(reply, Response) else await self._written(request, reply)
+        return reply if isinstance(reply, Response) else await self._written(call.request, reply)
 
     async def _principal(self, request: Request) -> tuple[Principal | None, FaultMavenError | None]:
         """Who asks, from the token alone; or why nobody does, which is said once the request was counted."""
@@ -94,13 +110,23 @@ class Endpoint:
         except FaultMavenError as error:
             return None, error
 
-    async def _body(self, request: Request, incoming: Incoming) -> object:
+    async def _body(self, request: Request, incoming: Incoming) -> tuple[object, object]:
+        """As it was sent, and as the handler takes it."""
         json, form = self.operation.json, self.operation.form
         if form is not None and (json is None or content_type(request) == "multipart/form-data"):
-            fields = await form_body(request, incoming, largest_file=self.fm.settings.max_upload_bytes)
-            return spelled_out(fields, form)
+            fields = await form_body(
+                request,
+                incoming,
+                largest_file=self.fm.settings.max_upload_bytes,
+                lists=self.operation.file_lists,
+                urlencoded=self.operation.takes_urlencoded,
+            )
+            return fields, spelled_out(fields, form)
+        if self.operation.urlencoded and json is not None and content_type(request) == URLENCODED:
+            fields = await form_body(request, incoming, largest_file=0, urlencoded=True)
+            return fields, spelled_out(fields, json)
         value = await json_body(request)
-        return structured(value, json) if json is not None else value
+        return value, structured(value, json) if json is not None else value
 
     async def _written(self, request: Request, reply: Reply) -> Response:
         value = reply.value
@@ -113,11 +139,11 @@ class Endpoint:
             return Response(status_code=204, headers=dict(reply.headers))
         return JSONResponse(self.dialect.written(value), reply.status, dict(reply.headers))
 
-    def _limit(self) -> int:
-        """How much is read of a body, in bytes."""
+    def _limit(self, media_type: str) -> int:
+        """How much is read of a body, in bytes. A form with several files has no more than one with the largest."""
         if not self.operation.needs_principal:
             return LARGEST_OF_ANYONE
-        if self.operation.form is not None:
+        if self.operation.form is not None and media_type != URLENCODED:
             return self.fm.settings.max_upload_bytes + FORM_FIELDS
         return max(self.fm.settings.max_upload_bytes, LARGEST_JSON) if self.operation.large else LARGEST_JSON
 

@@ -1,7 +1,8 @@
 """A route: its method, address and handler, and all that its documentation and its limits need.
 
 A handler's signature is the request: ``principal`` (a Principal, or one or None), ``body`` (an attrs class, read from
-JSON, or from a form if it holds an Upload), ``query`` (an attrs class) and the names in braces in the address.
+JSON, or from a form if it holds an Upload or Uploads), ``query`` (an attrs class) and the names in braces in the
+address.
 """
 
 import re
@@ -10,7 +11,7 @@ from functools import cached_property
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from attrs import field, fields, frozen, has
+from attrs import NOTHING, field, fields, frozen, has
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,8 +20,9 @@ from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.kernel.principal import Principal
 
 from .addresses import Addresses
+from .idempotency import Keyed
 from .limits import Group
-from .wire import Dialect, Upload
+from .wire import Dialect, Upload, Uploads
 
 _BRACES = re.compile(r"{(\w+)(?::\w+)?}")
 
@@ -49,6 +51,16 @@ class Call:
     request: Request
     addresses: Addresses
     dialect: Dialect
+    keyed: Keyed | None = None  # where it came with an Idempotency-Key
+
+    def id_for(self, prefix: str, nth: int = 0) -> str | None:
+        """The id of the ``nth`` thing of its kind that this request creates: the same for the same caller, key and
+        address, so that it is created once. None without an Idempotency-Key, for an id of the service's own."""
+        return None if self.keyed is None else self.keyed.id_for(prefix, nth)
+
+    def job_id(self) -> str | None:
+        """The same for the job it asks for, as a UUID."""
+        return None if self.keyed is None else self.keyed.job_id()
 
     @property
     def headers(self) -> Headers:
@@ -77,7 +89,12 @@ class Operation:
     group: Group | None = None
     errors: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(factory=dict)
+    urlencoded: bool = False  # whether its body may be a plain form as well as JSON
+    oauth: bool = False  # whether its errors are written as RFC 6749 has them
+    there: Callable[[Call], bool] | None = None  # whether this address is one at all for who asks; always where None
     large: bool = False  # whether its JSON may be as large as an upload
+    creates: bool = False  # whether an Idempotency-Key makes it happen once,
+    keeps: bool = True  # and whether its answer may be kept for that: never one that bears a secret
 
     @cached_property
     def hints(self) -> dict[str, Any]:
@@ -108,6 +125,18 @@ class Operation:
         return next((kind for kind in self._bodies if is_form(kind)), None)
 
     @cached_property
+    def file_lists(self) -> frozenset[str]:
+        """The form's fields that take several files."""
+        return frozenset(f.name for f in fields(self.form) if f.type is Uploads) if self.form else frozenset()
+
+    @cached_property
+    def takes_urlencoded(self) -> bool:
+        """Whether the form may come without a file, and so in the other encoding."""
+        return self.form is not None and not any(
+            f.type in (Upload, Uploads) and f.default is NOTHING for f in fields(self.form)
+        )
+
+    @cached_property
     def _bodies(self) -> tuple[type, ...]:
         hint = self.hints.get("body")
         if hint is None:
@@ -116,5 +145,5 @@ class Operation:
 
 
 def is_form(kind: type) -> bool:
-    """Whether a request class holds a file."""
-    return has(kind) and any(f.type is Upload for f in fields(kind))
+    """Whether a request class holds a file, or several."""
+    return has(kind) and any(f.type in (Upload, Uploads) for f in fields(kind))
