@@ -3,16 +3,26 @@
 import json
 from datetime import datetime
 from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Literal
 
 from attrs import field, frozen
 
-from ..kernel.errors import InvalidInput, TooLarge
+from ..kernel.errors import InvalidInput, TooLarge, UnsupportedFile
 from .words import names_spelled, spelled
 
 LONGEST_TITLE, LONGEST_QUERY, LARGEST_SEARCH = 300, 4_000, 50
 #: Characters of a document's text.
 LONGEST_CONTENT = 10_000_000
 DEFAULT_COLLECTION = "default"
+#: What a document's name may end in; one without an ending is taken too.
+READABLE_EXTENSIONS = (
+    ".md", ".markdown", ".txt", ".text", ".rst", ".adoc", ".log", ".html", ".htm", ".xhtml", ".pdf", ".docx", ".json",
+    ".jsonl", ".yaml", ".yml", ".csv", ".tsv", ".xml", ".conf", ".cfg", ".ini", ".toml", ".properties", ".png", ".jpg",
+    ".jpeg", ".webp",
+)  # fmt: skip
+_OLD_WORD = "The old Word format (.doc) cannot be read; save it as .docx or PDF."
+OwnOrGlobal = Literal["own", "global"]
 
 
 class DocumentStatus(StrEnum):
@@ -55,6 +65,10 @@ class Document:
     passage_count: int = 0
     notes: tuple[str, ...] = ()
     error: str | None = None
+
+    @property
+    def scope(self) -> OwnOrGlobal:
+        return "global" if self.owner_id is None else "own"
 
     def visible_to(self, user_id: str) -> bool:
         return self.owner_id is None or self.owner_id == user_id
@@ -173,6 +187,18 @@ def checked_document_title(title: str) -> str:
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise InvalidInput(f"title has 1 to {LONGEST_TITLE} characters.", field="title")
     return title
+
+
+def checked_filename(filename: str) -> str:
+    """The name alone, without any path. Raises: InvalidInput; UnsupportedFile for what its ending says is no text."""
+    name = storable(filename.replace("\\", "/").rsplit("/", 1)[-1]).strip()
+    if not name or len(name.encode()) > 255:
+        raise InvalidInput("The file needs a name of 1 to 255 bytes.", field="file")
+    extension = PurePosixPath(name).suffix.lower()
+    if extension and extension not in READABLE_EXTENSIONS:
+        message = _OLD_WORD if extension == ".doc" else f"Files ending in {extension} are not taken."
+        raise UnsupportedFile(message, field="file", filename=name, allowed=list(READABLE_EXTENSIONS))
+    return name
 
 
 def checked_content(content: str) -> str:

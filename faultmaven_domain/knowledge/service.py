@@ -1,6 +1,6 @@
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -26,12 +26,14 @@ from .models import (
     Document,
     DocumentStatus,
     DocumentText,
+    OwnOrGlobal,
     Scope,
     SearchMode,
     SearchResult,
     Section,
     checked_content,
     checked_document_title,
+    checked_filename,
     checked_metadata,
     checked_name,
     checked_query,
@@ -77,13 +79,18 @@ class KnowledgeService:
         metadata: dict[str, object] | None = None,
         source: str | None = None,
         global_: bool = False,
+        document_id: str | None = None,
     ) -> Added:
         """Keep a text and ask for it to be indexed; one from a known source takes the place of what that gave before.
+        The same ``document_id`` is added once, and given again as it is by now.
 
-        Raises: InvalidInput; TooLarge; Forbidden for a global one by anyone but an admin.
+        Raises: InvalidInput; TooLarge; Forbidden for a global one by anyone but an admin; AlreadyExists for an id that
+        is another's.
         """
         content = checked_content(content)
-        wanted = self._document(principal, title, document_type, tags, collection, metadata, source, global_)
+        wanted = self._document(
+            principal, title, document_type, tags, collection, metadata, source, global_, document_id
+        )
         wanted = evolve(wanted, sha256=sha256(content.encode()).hexdigest())
         return await self._add(principal, wanted, content=content, title_given=True)
 
@@ -101,26 +108,32 @@ class KnowledgeService:
         metadata: dict[str, object] | None = None,
         source: str | None = None,
         global_: bool = False,
+        document_id: str | None = None,
     ) -> Added:
         """Keep a stored file and ask for it to be read and indexed. Without a title it has the one it gives itself.
+        The same ``document_id`` is added once, and the file that comes with it again is deleted.
 
-        Raises: InvalidInput; Forbidden. The file itself is then an orphan, swept later.
+        Raises: InvalidInput; UnsupportedFile by its name; Forbidden; AlreadyExists as above. The file itself is then an
+        orphan, swept later.
         """
-        name = storable(filename.replace("\\", "/").rsplit("/", 1)[-1]).strip()
-        if not name or len(name.encode()) > 255:
-            raise InvalidInput("The file needs a name of 1 to 255 bytes.", field="file")
+        name = checked_filename(filename)
         if stored.size == 0:
             raise InvalidInput("The file is empty.", field="file")
         given = title is not None and bool(title.strip())
         known = title if given and title else title_of("", filename=name) or name
-        wanted = self._document(principal, known, document_type, tags, collection, metadata, source, global_)
+        wanted = self._document(
+            principal, known, document_type, tags, collection, metadata, source, global_, document_id
+        )
         wanted = evolve(wanted, sha256=stored.sha256, filename=name, file_key=stored.key)
         return await self._add(principal, wanted, content=None, title_given=given)
 
-    async def get(self, *, principal: Principal, document_id: str) -> DocumentText:
-        """With its text, empty while that is still being read. Raises: DocumentNotFound."""
+    async def get(self, *, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None) -> DocumentText:
+        """With its text, empty while that is still being read; ``scope`` is as for the list, None both.
+
+        Raises: DocumentNotFound.
+        """
         async with self.transactions.view() as unit:
-            document = await self._seen(unit, principal, document_id)
+            document = await self._seen(unit, principal, document_id, scope)
             return DocumentText(document=document, content=await unit.contents.get(document_id) or "")
 
     async def sections(self, *, principal: Principal, document_id: str) -> tuple[Section, ...]:
@@ -133,7 +146,7 @@ class KnowledgeService:
         self,
         *,
         principal: Principal,
-        scope: Literal["own", "global"] = "own",
+        scope: OwnOrGlobal = "own",
         document_type: str | None = None,
         collection: str | None = None,
         limit: int = 50,
@@ -198,10 +211,10 @@ class KnowledgeService:
             await self.files.delete(document.file_key)
         return changed
 
-    async def delete(self, *, principal: Principal, document_id: str) -> None:
+    async def delete(self, *, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None) -> None:
         """No search finds it from now on; passages and file go soon. Raises: DocumentNotFound; Forbidden."""
         async with self.transactions.begin() as unit:
-            document = await self._changeable(unit, principal, document_id)
+            document = await self._changeable(unit, principal, document_id, scope)
             await unit.documents.delete(document_id)
             await unit.contents.delete(document_id)
             await self._desk().let_go(unit, document.job_id)
@@ -340,12 +353,13 @@ class KnowledgeService:
         metadata: dict[str, object] | None,
         source: str | None,
         global_: bool,
+        document_id: str | None,
     ) -> Document:
         if global_:
             principal.require_admin()
         now = self.clock.now()
         return Document(
-            document_id=self.ids.new("doc"),
+            document_id=document_id or self.ids.new("doc"),
             owner_id=None if global_ else principal.user_id,
             title=checked_document_title(title),
             document_type=checked_name(document_type, what="document_type"),
@@ -364,7 +378,13 @@ class KnowledgeService:
         async with self.transactions.begin() as unit:
             known = await unit.documents.by_source(wanted.owner_id, wanted.source) if wanted.source else None
             known = known and await _as_it_stands(unit, known)
-            if known is not None and _same(known, wanted, title_given):
+            made = await unit.documents.get(wanted.document_id)
+            if made is not None:
+                if made.owner_id != wanted.owner_id:
+                    raise AlreadyExists(document_id=wanted.document_id)
+                old_file = wanted.file_key
+                added = Added(document=await _as_it_stands(unit, made))
+            elif known is not None and _same(known, wanted, title_given):
                 old_file = wanted.file_key
                 added = Added(document=known, unchanged=True)
             else:
@@ -418,14 +438,18 @@ class KnowledgeService:
         await self._desk().ask(unit, message, owner_id=by, subject_id=document.document_id)
         return document
 
-    async def _seen(self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str) -> Document:
+    async def _seen(
+        self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None
+    ) -> Document:
         document = await unit.documents.get(document_id)
-        if document is None or not document.visible_to(principal.user_id):
+        if document is None or not document.visible_to(principal.user_id) or scope not in (None, document.scope):
             raise DocumentNotFound(document_id=document_id)
         return await _as_it_stands(unit, document)
 
-    async def _changeable(self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str) -> Document:
-        document = await self._seen(unit, principal, document_id)
+    async def _changeable(
+        self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None
+    ) -> Document:
+        document = await self._seen(unit, principal, document_id, scope)
         if document.owner_id is None:
             principal.require_admin()
         return document

@@ -5,7 +5,7 @@ from attrs import fields, frozen
 
 from faultmaven_domain.kernel.errors import InvalidInput
 from faultmaven_domain.kernel.principal import Principal
-from faultmaven_domain.knowledge import Added, SearchMode
+from faultmaven_domain.knowledge import Added, OwnOrGlobal, SearchMode
 
 from ..files import media_type_of, stored
 from ..limits import Group
@@ -71,9 +71,13 @@ class ChangedDocument:
 
 
 @frozen(kw_only=True)
-class WhichDocuments(Paging):
+class SomeDocuments(Paging):
     document_type: str | None = None
     collection: str | None = None
+
+
+@frozen(kw_only=True)
+class WhichDocuments(SomeDocuments):
     scope: Whose | None = None
 
 
@@ -104,20 +108,58 @@ class Filters:
 
 async def add_document(call: Call, *, principal: Principal, body: NewDocument | DocumentUpload) -> Reply:
     """Add a document, as JSON (201) or as a file (202). It is listed at once and found soon after."""
-    added = await (
-        _add_text(call, principal, body) if isinstance(body, NewDocument) else _add_file(call, principal, body)
+    if isinstance(body, DocumentUpload):
+        return await upload(call, principal, body, at=DOCUMENTS)
+    added = await call.fm.knowledge.add(
+        principal=principal,
+        title=body.title,
+        content=body.content,
+        document_type=body.document_type or "other",
+        tags=body.tags or (),
+        collection=body.collection or "default",
+        metadata=body.metadata,
+        source=body.source,
+        document_id=call.id_for("doc"),
     )
-    status = 200 if added.unchanged else 201 if isinstance(body, NewDocument) else 202
-    location = f"{call.base}/knowledge/documents/{added.document.document_id}"
-    return Reply(value=added, status=status, headers={"Location": location})
+    return _told(call, added, status=201, at=DOCUMENTS)
+
+
+async def upload(call: Call, principal: Principal, body: DocumentUpload, *, at: str, global_: bool = False) -> Reply:
+    """Add a file. It is listed ``at`` once, and found soon after."""
+    said = {"description": body.description, "category": body.category, "source_url": body.source_url}
+    async with stored(call.fm, body.file, prefix=PREFIX) as file:
+        added = await call.fm.knowledge.add_file(
+            principal=principal,
+            filename=body.file.filename,
+            stored=file,
+            media_type=media_type_of(body.file.media_type),
+            title=body.title,
+            document_type=body.document_type or "other",
+            tags=body.tags or (),
+            collection=body.collection or "default",
+            metadata={**(body.metadata or {}), **{name: value for name, value in said.items() if value is not None}},
+            global_=global_,
+            document_id=call.id_for("doc"),
+        )
+    return _told(call, added, status=202, at=at)
+
+
+def _told(call: Call, added: Added, *, status: int, at: str) -> Reply:
+    location = f"{call.base}{at}/{added.document.document_id}"
+    return Reply(value=added, status=200 if added.unchanged else status, headers={"Location": location})
 
 
 async def list_documents(call: Call, *, principal: Principal, query: WhichDocuments) -> Reply:
     """The caller's own documents, or the global ones, newest first."""
+    return await listed(call, principal, query, scope="global" if query.scope is Whose.GLOBAL else "own")
+
+
+async def listed(call: Call, principal: Principal, query: SomeDocuments, *, scope: OwnOrGlobal) -> Reply:
+    """A page of them, newest first."""
     limit, offset = query.window()
     page = await call.fm.knowledge.list(
         principal=principal,
-        scope="global" if query.scope is Whose.GLOBAL else "own",
+        scope=scope,
         document_type=query.document_type,
         collection=query.collection,
         limit=limit,
@@ -191,35 +233,6 @@ def _filters(given: dict[str, object] | None) -> Filters:
     return structured(given or {}, Filters)
 
 
-async def _add_text(call: Call, principal: Principal, body: NewDocument) -> Added:
-    return await call.fm.knowledge.add(
-        principal=principal,
-        title=body.title,
-        content=body.content,
-        document_type=body.document_type or "other",
-        tags=body.tags or (),
-        collection=body.collection or "default",
-        metadata=body.metadata,
-        source=body.source,
-    )
-
-
-async def _add_file(call: Call, principal: Principal, body: DocumentUpload) -> Added:
-    said = {"description": body.description, "category": body.category, "source_url": body.source_url}
-    async with stored(call.fm, body.file, prefix=PREFIX) as file:
-        return await call.fm.knowledge.add_file(
-            principal=principal,
-            filename=body.file.filename,
-            stored=file,
-            media_type=media_type_of(body.file.media_type),
-            title=body.title,
-            document_type=body.document_type or "other",
-            tags=body.tags or (),
-            collection=body.collection or "default",
-            metadata={**(body.metadata or {}), **{name: value for name, value in said.items() if value is not None}},
-        )
-
-
 DOCUMENTS, ONE = "/knowledge/documents", "/knowledge/documents/{document_id}"
 COLLECTIONS = "/knowledge/collections"
 OPERATIONS = (
@@ -231,6 +244,7 @@ OPERATIONS = (
         group=Group.UPLOADS,
         errors=(507,),
         large=True,
+        creates=True,
     ),
     Operation(method="GET", path=DOCUMENTS, handler=list_documents, answers={200: DocumentListOut}, group=Group.READS),
     Operation(method="GET", path=ONE, handler=get_document, answers={200: DocumentTextOut}, group=Group.READS),
@@ -255,7 +269,7 @@ OPERATIONS = (
         handler=add_collection,
         answers={201: CollectionOut},
         group=Group.WRITES,
-        errors=(409,),
+        creates=True,
     ),
     Operation(
         method="DELETE",
