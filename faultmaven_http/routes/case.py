@@ -1,15 +1,13 @@
 from attrs import frozen
-from starlette.responses import Response
 
 from faultmaven_domain.case import CaseStatus, ClosureReason, Priority
 from faultmaven_domain.kernel.paging import check_paging
 from faultmaven_domain.kernel.principal import Principal
 
-from ..files import attachment
 from ..limits import Group
-from ..operation import Bytes, Call, Operation, Reply
-from ..wire import ListOf, Metadata, page_of
-from ..wire.case import CaseDetailOut, CaseListOut, CaseOut, MessageDebugOut, MessageListOut, ReportListOut, ReportOut
+from ..operation import Call, Operation, Reply
+from ..wire import ListOf, Metadata
+from ..wire.case import CaseDetailOut, CaseListOut, CaseOut, MessageDebugOut, MessageListOut
 from .paging import Paging
 
 LATEST = 1_000
@@ -74,6 +72,7 @@ async def create_case(call: Call, *, principal: Principal, body: NewCase) -> Rep
         description=body.description or "",
         priority=body.priority or Priority.MEDIUM,
         metadata=body.metadata,
+        case_id=call.id_for("case"),
     )
     return Reply(value=case, status=201, headers={"Location": f"{call.base}/cases/{case.case_id}"})
 
@@ -143,30 +142,11 @@ async def list_messages(call: Call, *, principal: Principal, case_id: str, query
     return Reply(value=ListOf(name="messages", page=page, beside=beside))
 
 
-async def list_reports(call: Call, *, principal: Principal, case_id: str, query: Paging) -> Reply:
-    """A case's reports, oldest first; an ended case has its post-mortem."""
-    limit, offset = query.window(usual=100)
-    check_paging(limit, offset)
-    reports = await call.fm.cases.reports(principal=principal, case_id=case_id)
-    page = page_of(reports, limit=limit, offset=offset)
-    return Reply(value=ListOf(name="reports", page=page, beside={"case_id": case_id}))
-
-
-async def get_report(call: Call, *, principal: Principal, case_id: str, report_id: str) -> Reply:
-    """One report."""
-    return Reply(value=await call.fm.cases.report(principal=principal, case_id=case_id, report_id=report_id))
-
-
-async def download_report(call: Call, *, principal: Principal, case_id: str, report_id: str) -> Response:
-    """One report as a Markdown file."""
-    report = await call.fm.cases.report(principal=principal, case_id=case_id, report_id=report_id)
-    headers = {"Content-Disposition": attachment(f"{report.report_type}-{case_id}.md")}
-    return Response(report.content, headers=headers, media_type="text/markdown; charset=utf-8")
-
-
 CASE = "/cases/{case_id}"
 OPERATIONS = (
-    Operation(method="POST", path="/cases", handler=create_case, answers={201: CaseOut}, group=Group.WRITES),
+    Operation(
+        method="POST", path="/cases", handler=create_case, answers={201: CaseOut}, group=Group.WRITES, creates=True
+    ),
     Operation(method="GET", path="/cases", handler=list_cases, answers={200: CaseListOut}, group=Group.CASE_LIST),
     Operation(method="GET", path=CASE, handler=get_case, answers={200: CaseDetailOut}, group=Group.READS),
     Operation(method="PUT", path=CASE, handler=change_case, answers={200: CaseOut}, group=Group.WRITES, errors=(409,)),
@@ -182,22 +162,5 @@ OPERATIONS = (
     Operation(method="POST", path=f"{CASE}/close", handler=close_case, answers={200: CaseOut}, group=Group.WRITES),
     Operation(
         method="GET", path=f"{CASE}/messages", handler=list_messages, answers={200: MessageListOut}, group=Group.READS
-    ),
-    Operation(
-        method="GET", path=f"{CASE}/reports", handler=list_reports, answers={200: ReportListOut}, group=Group.READS
-    ),
-    Operation(
-        method="GET",
-        path=f"{CASE}/reports/{{report_id}}",
-        handler=get_report,
-        answers={200: ReportOut},
-        group=Group.READS,
-    ),
-    Operation(
-        method="GET",
-        path=f"{CASE}/reports/{{report_id}}/download",
-        handler=download_report,
-        answers={200: Bytes("text/markdown")},
-        group=Group.READS,
     ),
 )

@@ -6,6 +6,13 @@ from .common import Listing, Time, utc, utc_or_none
 
 State = Literal["inquiry", "investigating", "resolved", "closed"]
 RoleOut = Literal["user", "agent", "assistant"]
+#: A status in the other vocabulary.
+STATES: dict[CaseStatus, State] = {
+    CaseStatus.CONSULTING: "inquiry",
+    CaseStatus.INVESTIGATING: "investigating",
+    CaseStatus.RESOLVED: "resolved",
+    CaseStatus.CLOSED: "closed",
+}
 
 
 class CaseOut(TypedDict):
@@ -91,13 +98,7 @@ class ReportListOut(Listing):
 
 
 def state_of(case: Case) -> State:
-    states: dict[CaseStatus, State] = {
-        CaseStatus.CONSULTING: "inquiry",
-        CaseStatus.INVESTIGATING: "investigating",
-        CaseStatus.RESOLVED: "resolved",
-        CaseStatus.CLOSED: "closed",
-    }
-    return states[case.status]
+    return STATES[case.status]
 
 
 def case_out(case: Case) -> CaseOut:
