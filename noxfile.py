@@ -81,6 +81,14 @@ def llm_server(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The pages, and what browsers let other pages do, in the chromium that is installed here (or CHROMIUM names)."""
+    installed(session)
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "browser"))
+    session.run("pytest", "-n0", *(session.posargs or ["tests/browser"]))
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write the pages that are made from the code."""
     installed(session)

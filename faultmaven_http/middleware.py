@@ -26,8 +26,9 @@ ALLOWED_HEADERS = (
     "X-User-ID, X-User-Roles"
 )
 EXPOSED_HEADERS = (
-    "Content-Disposition, Location, Preference-Applied, Retry-After, X-Actual-Version, X-Error-Code, "
-    "X-Expected-Version, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, X-Title-Source"
+    "Content-Disposition, Idempotency-Replayed, Location, Preference-Applied, Retry-After, X-Actual-Version, "
+    "X-Error-Code, X-Expected-Version, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, "
+    "X-Title-Source"
 )
 
 
@@ -102,22 +103,24 @@ class Origins:
             await send(message)
 
         if origin is not None and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await _preflight(allowed)(scope, receive, send_with_origin)
+            local = headers.get("access-control-request-private-network") == "true"
+            await _preflight(allowed, local=local)(scope, receive, send_with_origin)
         else:
             await self.app(scope, receive, send_with_origin)
 
 
-def _preflight(allowed: bool) -> Response:
+def _preflight(allowed: bool, *, local: bool) -> Response:
+    """``local``: the browser asks whether a page from farther away may reach into this network."""
     if not allowed:
         return ErrorResponse(403, error_body("ORIGIN_NOT_ALLOWED", "Pages of this origin may not call this server."))
-    return Response(
-        status_code=204,
-        headers={
-            "Access-Control-Allow-Methods": METHODS,
-            "Access-Control-Allow-Headers": ALLOWED_HEADERS,
-            "Access-Control-Max-Age": "600",
-        },
-    )
+    headers = {
+        "Access-Control-Allow-Methods": METHODS,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+        "Access-Control-Max-Age": "600",
+    }
+    if local:
+        headers["Access-Control-Allow-Private-Network"] = "true"
+    return Response(status_code=204, headers=headers)
 
 
 class Failures:

@@ -1,26 +1,70 @@
-"""Which pages may call this server."""
+"""Which pages may call this server. An origin is written as browsers send it: ``scheme://host`` and perhaps a port."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from attrs import field, frozen
+from attrs import frozen
 
+from faultmaven_adapters.settings import Profile, Settings
+from faultmaven_domain.kernel.errors import Misconfigured
 
-def _pattern(origins: Sequence[str]) -> "re.Pattern[str]":
-    patterns = [re.escape(origin.rstrip("/")).replace(r"\*", "[A-Za-z0-9.-]*") for origin in origins if origin != "*"]
-    return re.compile("|".join(patterns) or r"(?!)")
+from .addresses import Addresses
+
+#: Where pages are served on the machine of whoever works on them or runs them beside this server.
+LOCAL_PORTS = (3000, 3333, 4173, 5173)
+ANY_EXTENSION = "chrome-extension://*"
+
+_EXTENSION_ID = re.compile("[a-p]{32}")
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9*._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}|\*))?"
+)
+_ANY = r"(?!file:)[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+_IDS = {"chrome-extension": _EXTENSION_ID.pattern, "moz-extension": "[0-9a-f-]{36}"}
+_LEFT_OUT = {"http": "80", "https": "443"}  # ports that no browser names
 
 
 @frozen
 class AllowedOrigins:
-    """An origin may hold ``*`` for a run of letters, digits, dots and hyphens; ``*`` alone is every origin."""
+    """A host may hold ``*`` for a run of letters, digits, dots and hyphens, and a port may be one; ``*`` alone is all.
 
-    _origins: Sequence[str]
-    _allowed: "re.Pattern[str]" = field(init=False)
+    For an extension ``*`` is an id. ``null`` and files have no origin of their own and are never allowed.
+    """
 
-    @_allowed.default
-    def _compiled(self) -> "re.Pattern[str]":
-        return _pattern(self._origins)
+    _allowed: "re.Pattern[str]"
+
+    @classmethod
+    def among(cls, origins: Iterable[str]) -> "AllowedOrigins":
+        """Raises: Misconfigured for what is no origin."""
+        return cls(re.compile("|".join(_pattern(origin) for origin in origins) or r"(?!)"))
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AllowedOrigins":
+        """Those that are set; where none are, on a loopback address in Core, the usual local ones and any extension.
+
+        Raises: Misconfigured for what is no origin, or no extension's id.
+        """
+        for name in settings.extension_ids:
+            if not _EXTENSION_ID.fullmatch(name):
+                raise Misconfigured(f"EXTENSION_IDS holds {name!r}; an extension's id is 32 letters from a to p.")
+        extensions = [f"chrome-extension://{name}" for name in settings.extension_ids]
+        addresses = Addresses.of(settings)
+        if settings.cors_origins or settings.profile is not Profile.CORE or not addresses.bound_to_loopback:
+            return cls.among([*settings.cors_origins, *extensions])
+        own = [f"http://{name}:{port}" for name in ("localhost", "127.0.0.1") for port in (*LOCAL_PORTS, settings.port)]
+        return cls.among([*own, f"http://{addresses.bind}", *(extensions or [ANY_EXTENSION])])
 
     def __contains__(self, origin: str) -> bool:
-        return "*" in self._origins or self._allowed.fullmatch(origin) is not None
+        return self._allowed.fullmatch(origin) is not None
+
+
+def _pattern(text: str) -> str:
+    if text == "*":
+        return _ANY
+    match = _ORIGIN.fullmatch(text.strip().rstrip("/").lower())
+    if match is None:
+        raise Misconfigured(f"CORS_ORIGINS holds {text!r}; an origin is like https://example.org or http://10.0.0.7:81")
+    scheme, host, port = match["scheme"], match["host"], match["port"]
+    name = re.escape(f"{scheme}://{host}").replace(r"\*", _IDS.get(scheme, "[a-z0-9.-]*"))
+    if port is None or port == _LEFT_OUT.get(scheme):
+        return name
+    return name + (":[0-9]{1,5}" if port == "*" else f":{port}")

@@ -8,6 +8,7 @@ from faultmaven_domain.kernel.errors import Unavailable
 
 from ..health import Probe, Word
 from ..operation import Call, Operation, Reply
+from ..pages import LOGIN
 from ..version import installed_version
 from ..wire import Time, utc
 
@@ -40,7 +41,9 @@ class FeaturesOut(TypedDict):
 
 
 class AuthOut(TypedDict):
-    type: Literal["local"]
+    """``loginUrl`` is the page to sign in on."""
+
+    type: Literal["local", "oauth"]
     loginUrl: str
 
 
@@ -53,14 +56,14 @@ class LimitsOut(TypedDict):
 
 
 class CapabilitiesOut(TypedDict):
-    """``dashboardUrl`` is null where no dashboard is served."""
+    """``dashboardUrl`` is where ``/login`` and ``/auth/authorize`` are: this server itself, unless another is set."""
 
     deploymentMode: Literal["self-hosted", "enterprise"]
     version: str
     kbManagement: Literal["dashboard"]
     features: FeaturesOut
     auth: AuthOut
-    dashboardUrl: None
+    dashboardUrl: str
     limits: LimitsOut
 
 
@@ -93,6 +96,7 @@ async def ready(call: Call) -> Reply:
 async def capabilities(call: Call) -> Reply:
     """What this server can, for a client to adapt itself to."""
     settings = call.fm.settings
+    dashboard = (settings.dashboard_url or call.addresses.base(call.request)).rstrip("/")
     out = CapabilitiesOut(
         deploymentMode="enterprise" if settings.profile is Profile.ENTERPRISE else "self-hosted",
         version=installed_version(),
@@ -105,12 +109,12 @@ async def capabilities(call: Call) -> Reply:
             teams=False,
             sso=False,
             extensionKB=True,
-            adminKB=False,
+            adminKB=True,
             teamWorkspaces=False,
             caseHistory=True,
         ),
-        auth=AuthOut(type="local", loginUrl=f"{call.base}/auth/login"),
-        dashboardUrl=None,
+        auth=AuthOut(type=settings.auth_mode.value, loginUrl=dashboard + LOGIN),
+        dashboardUrl=dashboard,
         limits=LimitsOut(
             maxFileBytes=settings.max_upload_bytes, allowedExtensions=list(ALLOWED_EXTENSIONS), maxDocuments=None
         ),

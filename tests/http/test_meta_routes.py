@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -137,9 +138,30 @@ async def test_capabilities_tell_what_is_there(
     assert (told["deploymentMode"], told["kbManagement"]) == (mode, "dashboard")
     assert told["features"]["chat"] is told["features"]["caseHistory"] is True
     assert told["features"]["organizations"] is told["features"]["sso"] is False
-    assert told["auth"]["loginUrl"] == f"http://localhost:8090{prefix}/auth/login"
+    assert told["auth"] == {"type": "local", "loginUrl": "http://localhost:8090/login"}
+    assert told["dashboardUrl"] == "http://localhost:8090"
     assert told["limits"]["maxFileBytes"] == 2048
     assert ".log" in told["limits"]["allowedExtensions"]
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "dashboard"),
+    [
+        ("127.0.0.1:8090", {}, "http://localhost:8090"),
+        ("faults.lan:81", {"host": "0.0.0.0"}, "http://faults.lan:81"),
+        ("inner:8090", {"public_url": "https://faults.example.org/app/"}, "https://faults.example.org/app"),
+        ("127.0.0.1:8090", {"dashboard_url": "http://localhost:3333/"}, "http://localhost:3333"),
+    ],
+)
+async def test_capabilities_tell_where_to_sign_in(
+    with_settings: Callable[..., FaultMaven], clients: Clients, host: str, settings: dict[str, Any], dashboard: str
+) -> None:
+    """On this server's own page, under the name an extension's bridge knows, unless a dashboard is set."""
+    http = await clients(create_app(with_settings(**settings)), "/v1")
+
+    told = (await http.get("/meta/capabilities", headers={"Host": host})).json()
+
+    assert (told["dashboardUrl"], told["auth"]["loginUrl"]) == (dashboard, f"{dashboard}/login")
 
 
 async def test_head_is_get_without_a_body(anyone: AsyncClient) -> None:

@@ -12,9 +12,9 @@ from tests.standins.serving import BACKLOG, listening
 
 
 @contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
+def running(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Its address, once it answers."""
-    with listening() as sock:
+    with listening(port) as sock:
         config = uvicorn.Config(
             app, lifespan="off", log_config=None, date_header=False, timeout_graceful_shutdown=1, backlog=BACKLOG
         )
