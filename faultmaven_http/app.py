@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from faultmaven_adapters.library import FaultMaven
 
-from . import docs
+from . import docs, pages
 from .addresses import Addresses
 from .endpoint import Endpoint
 from .errors import not_routed
@@ -43,7 +43,7 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
     """
     addresses = Addresses.of(fm.settings)
     limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
-    origins = AllowedOrigins(fm.settings.cors_origins)
+    origins = AllowedOrigins.of(fm.settings)
     pushing = Pushing(heartbeat=fm.settings.event_heartbeat)
     probe = Probe(fm.health, fm.modules, fm.clock)
 
@@ -68,6 +68,7 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
         routes=[
             *routed(meta.ROOT_OPERATIONS, ROOT),
             *docs.routes(lambda: document(SURFACE)),
+            *pages.routes(addresses),
             *(mounted(dialect) for dialect in DIALECTS),
             *beside,
         ],

@@ -25,6 +25,7 @@ from .errors import body_of
 from .following import happenings
 from .limits import Group, Limits
 from .pushing import TRY_AGAIN, Pushing
+from .scopes import check_scope
 from .wire import Dialect, parsed, structured
 from .wire.events import (
     SAYABLE,
@@ -206,8 +207,9 @@ class Conversation:
         return await self.fm.auth.authenticate(token=self.token)
 
     async def _counted(self, group: Group) -> Principal:
-        """Raises: Unauthenticated; RateLimited."""
+        """Raises: Unauthenticated; InsufficientScope; RateLimited."""
         principal = await self._principal()
+        check_scope(principal, "GET" if group is Group.READS else "POST", "/agent/ws")
         taken = await self.limits.take(group, f"user:{principal.user_id}")
         if taken is not None:
             self.limits.check(taken)

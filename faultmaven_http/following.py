@@ -13,8 +13,9 @@ from faultmaven_domain.agent import EventKind, Turn, TurnEvent, TurnStatus
 from faultmaven_domain.kernel.errors import NotFound, Unavailable
 from faultmaven_domain.kernel.principal import Principal
 
+from .views import turn_view
 from .wire import Dialect
-from .wire.agent import NO_ANSWER, TurnView
+from .wire.agent import NO_ANSWER
 from .wire.events import END, Happening, Kind
 
 log = logging.getLogger("faultmaven.http")
@@ -116,12 +117,12 @@ async def _end(watch: _Watch, dialect: Dialect) -> Happening:
         return _failed(turn.error or NO_ANSWER)
     while True:
         try:
-            case = await watch.fm.cases.get(principal=watch.principal, case_id=turn.case_id)
+            view = await turn_view(watch.fm, principal=watch.principal, turn=turn)
         except Unavailable as error:
             log.warning("turn %s is answered, and its case cannot be looked at: %s", turn.job_id, error.message)
             await asyncio.sleep(LOOK.total_seconds())
         else:
-            return Happening(id=END, kind="completed", data=dialect.written(TurnView(turn=turn, case=case)))
+            return Happening(id=END, kind="completed", data=dialect.written(view))
 
 
 def _failed(why: str) -> Happening:

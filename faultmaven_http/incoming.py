@@ -4,6 +4,7 @@ import asyncio
 import errno
 import re
 import time
+from collections.abc import Set
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -17,8 +18,11 @@ from .wire import parsed
 
 #: What is read of someone who need not sign in.
 LARGEST_OF_ANYONE = 128 * 1024
-#: What a form may hold beside its file.
+MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+#: What a form may hold beside its files.
 FORM_FIELDS = 1024 * 1024
+#: What a text of a form may hold that takes pasted ones too, and how many files may come with it.
+LARGEST_TEXT, MOST_FILES = 10 * 1024 * 1024, 10
 DRAINED_FOR = 10.0
 #: How long nothing may come of a body that is not all there, in seconds; and how fast it must come after a while.
 LONGEST_SILENCE = 30.0
@@ -125,21 +129,35 @@ async def json_body(request: Request) -> object:
     return parsed(await request.body())
 
 
-async def form_body(request: Request, incoming: Incoming, *, largest_file: int) -> dict[str, Any]:
-    """A form's fields, the last of each name. Its files wait in spools that ``request.close()`` deletes.
+async def form_body(
+    request: Request,
+    incoming: Incoming,
+    *,
+    largest_file: int,
+    lists: Set[str] = frozenset(),
+    urlencoded: bool = False,
+) -> dict[str, Any]:
+    """A form's fields, the last of each name, and all of those in ``lists``, whose texts may be long.
+
+    Its files wait in spools that ``request.close()`` deletes.
 
     Raises: UnsupportedFile for another content type; InvalidInput; TooLarge; StorageFull.
     """
     media_type = content_type(request)
-    if media_type != "multipart/form-data":
-        raise UnsupportedFile("The body must be multipart/form-data.", content_type=media_type)
-    boundary = _BOUNDARY.search(request.headers["content-type"])
-    if boundary is None:
-        raise InvalidInput("The form's content type names no boundary.")
-    incoming.expect(f"--{boundary[1] or boundary[2]}--".encode("latin-1"))
+    if media_type == MULTIPART:
+        boundary = _BOUNDARY.search(request.headers["content-type"])
+        if boundary is None:
+            raise InvalidInput("The form's content type names no boundary.")
+        incoming.expect(f"--{boundary[1] or boundary[2]}--".encode("latin-1"))
+    elif not urlencoded or media_type != URLENCODED:
+        wanted = f"{MULTIPART} or {URLENCODED}" if urlencoded else MULTIPART
+        raise UnsupportedFile(f"The body must be {wanted}.", content_type=media_type)
+    most, largest, fields = (MOST_FILES, LARGEST_TEXT, 20) if lists else (1, FORM_FIELDS, 50)
     try:
-        form = await request.form(max_files=1, max_fields=50, max_part_size=FORM_FIELDS)
+        form = await request.form(max_files=most, max_fields=fields, max_part_size=largest)
     except HTTPException as error:
+        if "exceeded maximum size" in error.detail:
+            raise TooLarge(f"A text of a form has at most {largest} bytes here.", limit=largest) from error
         raise InvalidInput(f"The form cannot be read: {error.detail}") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -148,7 +166,7 @@ async def form_body(request: Request, incoming: Incoming, *, largest_file: int) 
     for name, value in form.multi_items():
         if isinstance(value, UploadFile) and (value.size or 0) > largest_file:
             raise TooLarge(f"A file has at most {largest_file} bytes here.", field=name, limit=largest_file)
-    return dict(form)
+    return {name: form.getlist(name) if name in lists else form[name] for name in form}
 
 
 def content_type(request: Request) -> str:

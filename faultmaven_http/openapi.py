@@ -10,9 +10,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 from attrs import NOTHING, fields, has
 from attrs import resolve_types as resolved
 
+from .idempotency import HEADER
+from .incoming import MULTIPART, URLENCODED
 from .operation import Bytes, Operation
 from .version import installed_version
-from .wire import Dialect, ErrorOut, Metadata, Time, Upload, Words
+from .wire import Dialect, ErrorOut, Metadata, Time, Upload, Uploads, Words
+from .wire.oauth import OAuthErrorOut
 
 Schema = dict[str, Any]
 _PLAIN: dict[Any, Schema] = {
@@ -27,6 +30,7 @@ _PLAIN: dict[Any, Schema] = {
     Metadata: {"type": "object"},
     Words: {"type": "array", "items": {"type": "string"}},
     Upload: {"type": "string", "contentMediaType": "application/octet-stream"},
+    Uploads: {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}},
 }
 _ERRORS = {
     400: "The request is not valid; `details.field` names the field.",
@@ -43,19 +47,29 @@ _ERRORS = {
     503: "Something this needs does not answer right now.",
     507: "The disk is full.",
 }
+#: Those that OAuth's own routes write in its words. What nobody expected is written where no route is known.
+_OAUTH_ERRORS = {
+    400: "The request is not valid; `error` is a word of RFC 6749.",
+    **{status: _ERRORS[status] for status in (401, 403, 408, 413, 415, 429, 500, 503, 507)},
+}
 _HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
-    409: ("X-Error-Code",),
+    409: ("X-Error-Code", "Retry-After"),
     429: ("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
     503: ("Retry-After",),
 }
+_ONCE = (
+    "A name of 1 to 255 printable ASCII characters that the caller makes up. For 24 hours the same request with the "
+    "same key is answered as the first was, with `Idempotency-Replayed: true`, and not done again; another one is 409 "
+    "(`IDEMPOTENCY_KEY_REUSED`). One that comes while the first is being answered waits for it."
+)
 _ABOUT = """Troubleshooting with runbooks, evidence and answers that cite them.
 
 Every route is served under `/v1` and under `/api/v1`. The two differ in three things only: invalid input is 400 or 422,
 whoever answers has the role `agent` or `assistant`, and `GET .../evidence/{evidence_id}` gives the file or its record.
 
 Sign in at `/v1/auth/login` and send the access token as `Authorization: Bearer`. Times are RFC 3339 in UTC. Every error
-has one shape: `{"error": {"code", "message", "details"}, "detail"}`."""
+has one shape: `{"error": {"code", "message", "details"}, "detail"}`; those of `/auth/oauth` are RFC 6749's."""
 
 
 def document(surface: Iterable[tuple[Dialect, Sequence[Operation]]]) -> Schema:
@@ -69,6 +83,9 @@ def document(surface: Iterable[tuple[Dialect, Sequence[Operation]]]) -> Schema:
             item[operation.method.lower()] = _described(operation, dialect, path, schemas)
     error = schemas.of(ErrorOut)
     responses = {str(status): _error(status, text, error) for status, text in _ERRORS.items()}
+    oauth_error = schemas.of(OAuthErrorOut)
+    responses |= {f"oauth_{status}": _error(status, text, oauth_error) for status, text in _OAUTH_ERRORS.items()}
+    responses["oauth_500"] = _error(500, _ERRORS[500], {"anyOf": [oauth_error, error]})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -95,7 +112,10 @@ def _described(operation: Operation, dialect: Dialect, path: str, schemas: "_Sch
         "security": _security(operation),
         "responses": {
             **{str(status): _answer(what, dialect, schemas) for status, what in operation.answers.items()},
-            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _errors_of(operation, dialect)},
+            **{
+                str(status): {"$ref": f"#/components/responses/{_response(operation, status)}"}
+                for status in _errors_of(operation, dialect)
+            },
         },
     }
     if more:
@@ -105,6 +125,10 @@ def _described(operation: Operation, dialect: Dialect, path: str, schemas: "_Sch
     if body := _body(operation, schemas):
         described["requestBody"] = body
     return described
+
+
+def _response(operation: Operation, status: int) -> str:
+    return f"oauth_{status}" if operation.oauth and status in _OAUTH_ERRORS else str(status)
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
@@ -124,13 +148,14 @@ def _parameters(operation: Operation, schemas: "_Schemas") -> list[Schema]:
             found.append({**parameter, "description": about} if about else parameter)
     found += [
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
-        for name, text in operation.headers.items()
+        for name, text in {**operation.headers, **({HEADER: _ONCE} if operation.creates else {})}.items()
     ]
     return found
 
 
 def _body(operation: Operation, schemas: "_Schemas") -> Schema | None:
-    kinds = (("application/json", operation.json), ("multipart/form-data", operation.form))
+    spelled = operation.form if operation.takes_urlencoded else operation.json if operation.urlencoded else None
+    kinds = (("application/json", operation.json), (MULTIPART, operation.form), (URLENCODED, spelled))
     content = {media_type: {"schema": schemas.of(kind)} for media_type, kind in kinds if kind is not None}
     return {"required": True, "content": content} if content else None
 
@@ -151,11 +176,13 @@ def _answer(what: Any, dialect: Dialect, schemas: "_Schemas") -> Schema:
 def _errors_of(operation: Operation, dialect: Dialect) -> list[int]:
     found = {500, 503, *operation.errors}
     if operation.query is not None or "body" in operation.hints:
-        found.add(dialect.invalid_status)
+        found.add(400 if operation.oauth else dialect.invalid_status)
     if "body" in operation.hints:
         found |= {408, 413, 415}
+    if operation.creates:
+        found |= {dialect.invalid_status, 409}
     if operation.reads_principal:
-        found.add(401)
+        found |= {401, 403}
     if operation.path_names:
         found.add(404)
     if operation.group is not None:

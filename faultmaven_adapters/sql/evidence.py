@@ -1,5 +1,5 @@
 from attrs import frozen
-from sqlalchemy import Index, MetaData, Table, bindparam, select
+from sqlalchemy import Column, Index, MetaData, Table, Text, bindparam, select
 
 from faultmaven_domain.evidence import Evidence, LogReport
 
@@ -32,6 +32,7 @@ _items = Table(
     text("kind", null=True),
     number("line_count", null=True),
     text("notes"),
+    Column("metadata", Text, nullable=False, server_default="{}"),
     Index("evidence_items_by_id", "evidence_id", unique=True),
     Index("evidence_items_by_case", "case_id", "owner_id", "uploaded_at", "seq"),
     Index("evidence_items_by_owner", "owner_id", "uploaded_at", "seq"),

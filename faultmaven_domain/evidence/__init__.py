@@ -11,6 +11,7 @@ from .models import (
     EvidenceType,
     FileSummary,
     Finding,
+    checked_filename,
 )
 from .ports import Cases, EvidenceRepository, EvidenceTransactions, EvidenceUnitOfWork, LogReportRepository
 from .service import EvidenceService
@@ -37,4 +38,5 @@ __all__ = [
     "LogReportRepository",
     "Onset",
     "Suspect",
+    "checked_filename",
 ]

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..kernel.errors import InvalidInput, UnsupportedFile
 from .analysis import LogPattern, LogReport, Onset, Suspect
@@ -37,7 +37,11 @@ _LOOKS = {
 
 @frozen(kw_only=True)
 class Evidence:
-    """``file_size`` in bytes, ``file_type`` the media type; ``kind`` and ``line_count`` are known once it was read."""
+    """``file_size`` in bytes, ``file_type`` the media type; ``kind`` and ``line_count`` are known once it was read.
+
+    ``metadata`` is where it is from, as its sender says: ``source_type`` (file_upload, text_paste, page_capture),
+    ``source_url``, ``captured_at``, ``observed_at``; and ``turn_number``, the turn of the case it came with.
+    """
 
     evidence_id: str
     case_id: str
@@ -55,6 +59,7 @@ class Evidence:
     kind: str | None = None
     line_count: int | None = None
     notes: tuple[str, ...] = ()
+    metadata: dict[str, object] = field(factory=dict)
 
     @property
     def text_key(self) -> str:
@@ -95,15 +100,18 @@ class CaseFindings:
     suspects: tuple[Suspect, ...] = ()
 
 
-def checked_filename(filename: str) -> str:
-    """The name alone, without any path. Raises: InvalidInput; UnsupportedFile for an extension that is not taken."""
+def checked_filename(filename: str, *, field: str = "file") -> str:
+    """The name alone, without any path; ``field`` is where it was given.
+
+    Raises: InvalidInput; UnsupportedFile for an extension that is not taken.
+    """
     name = "".join(c for c in filename.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable()).strip()
     if not name.strip(". ") or len(name.encode()) > 255:
-        raise InvalidInput("The file needs a name of 1 to 255 bytes that is not only dots.", field="file")
+        raise InvalidInput("The file needs a name of 1 to 255 bytes that is not only dots.", field=field)
     extension = PurePosixPath(name).suffix.lower()
     if extension and extension not in ALLOWED_EXTENSIONS:
         raise UnsupportedFile(
-            f"Files ending in {extension} are not taken.", field="file", allowed=list(ALLOWED_EXTENSIONS)
+            f"Files ending in {extension} are not taken.", field=field, filename=name, allowed=list(ALLOWED_EXTENSIONS)
         )
     return name
 

@@ -64,19 +64,24 @@ class EvidenceService:
         media_type: str = "application/octet-stream",
         evidence_type: EvidenceType | None = None,
         description: str = "",
+        evidence_id: str | None = None,
+        metadata: dict[str, object] | None = None,
     ) -> Evidence:
         """Put a stored file into an open case and ask for it to be read.
 
-        Raises: CaseNotFound; CaseClosed; InvalidInput; UnsupportedFile. The file itself is then an orphan, swept later.
+        ``evidence_id``: evidence of this id is added once, and given again as it stands, with the file it came with.
+
+        Raises: CaseNotFound; CaseClosed; InvalidInput; UnsupportedFile; EvidenceNotFound where ``evidence_id`` is
+        another case's or user's. The file itself is then an orphan, swept later.
         """
         name = checked_filename(filename)
         if stored.size == 0:
             raise InvalidInput("The file is empty.", field="file")
         if len(description) > 5_000:
             raise InvalidInput("description has at most 5000 characters.", field="description")
-        (await self.cases.get(principal=principal, case_id=case_id)).require_open()
+        case = await self.cases.get(principal=principal, case_id=case_id)
         evidence = Evidence(
-            evidence_id=self.ids.new("ev"),
+            evidence_id=evidence_id or self.ids.new("ev"),
             case_id=case_id,
             owner_id=principal.user_id,
             filename=name,
@@ -89,8 +94,12 @@ class EvidenceService:
             status=EvidenceStatus.PROCESSING,
             job_id=self.ids.job(),
             uploaded_at=self.clock.now(),
+            metadata=metadata or {},
         )
         async with self.transactions.begin() as unit:
+            if evidence_id is not None and (known := await _known(unit, evidence_id, principal, case_id)):
+                return known
+            case.require_open()
             await unit.evidence.save(evidence)
             message = ExtractionRequested(job_id=evidence.job_id, evidence_id=evidence.evidence_id)
             await self._desk().ask(unit, message, owner_id=principal.user_id, subject_id=evidence.evidence_id)
@@ -275,6 +284,16 @@ class EvidenceService:
 
     def _desk(self) -> JobDesk:
         return JobDesk(self.transactions, self.clock)
+
+
+async def _known(unit: EvidenceUnitOfWork, evidence_id: str, principal: Principal, case_id: str) -> Evidence | None:
+    """What was added under an id, None where nothing was. Raises: EvidenceNotFound where it is not theirs."""
+    known = await unit.evidence.get(evidence_id)
+    if known is None:
+        return None
+    if (known.owner_id, known.case_id) != (principal.user_id, case_id):
+        raise EvidenceNotFound(evidence_id=evidence_id)
+    return await _as_it_stands(unit, known)
 
 
 async def _head_of(text: Contents) -> str:

@@ -7,14 +7,38 @@ from . import (
     agent_usage,
     auth,
     case,
+    case_reports,
+    case_ui,
+    documents,
     evidence,
     files,
     jobs,
     knowledge,
     meta,
+    oauth,
     session,
+    turns,
+    uploads,
 )
 
-MODULES = (meta, auth, session, case, agent, agent_events, agent_usage, knowledge, evidence, jobs, files)
+MODULES = (
+    meta,
+    auth,
+    oauth,
+    session,
+    case,
+    case_ui,
+    case_reports,
+    agent,
+    agent_events,
+    agent_usage,
+    knowledge,
+    documents,
+    evidence,
+    turns,
+    uploads,
+    jobs,
+    files,
+)
 
 __all__ = ["MODULES", "agent_socket", "meta"]

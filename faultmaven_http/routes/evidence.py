@@ -4,14 +4,12 @@ from faultmaven_domain.evidence import EvidenceType
 from faultmaven_domain.kernel.paging import check_paging
 from faultmaven_domain.kernel.principal import Principal
 
-from ..files import media_type_of, stored
+from ..adding import added
 from ..limits import Group
 from ..operation import Bytes, Call, Operation, Reply
 from ..wire import ListOf, Upload, page_of
 from ..wire.evidence import EvidenceFile, EvidenceListOut, EvidenceOut
 from .paging import Paging
-
-PREFIX = "evidence/"
 
 
 @frozen(kw_only=True)
@@ -31,17 +29,16 @@ class WhichEvidence(Paging):
 
 async def upload(call: Call, *, principal: Principal, body: EvidenceUpload) -> Reply:
     """Put a file into an open case. It is stored when this answers, and read soon after."""
-    await call.fm.cases.get(principal=principal, case_id=body.case_id)
-    async with stored(call.fm, body.file, prefix=PREFIX) as file:
-        evidence = await call.fm.evidence.add(
-            principal=principal,
-            case_id=body.case_id,
-            filename=body.file.filename,
-            stored=file,
-            media_type=media_type_of(body.file.media_type),
-            evidence_type=body.evidence_type,
-            description=body.description or "",
-        )
+    case = await call.fm.cases.get(principal=principal, case_id=body.case_id)
+    evidence = await added(
+        call,
+        principal=principal,
+        case_id=body.case_id,
+        upload=body.file,
+        evidence_type=body.evidence_type,
+        description=body.description or "",
+        metadata={"source_type": "file_upload", "turn_number": case.current_turn},
+    )
     location = f"{call.base}/evidence/{evidence.evidence_id}"
     return Reply(value=evidence, status=201, headers={"Location": location})
 
@@ -94,6 +91,7 @@ OPERATIONS = (
             answers={201: EvidenceOut},
             group=Group.UPLOADS,
             errors=(404, 409, 507),
+            creates=True,
         )
         for path in ("/evidence/upload", "/evidence")
     ),

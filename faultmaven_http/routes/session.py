@@ -103,6 +103,7 @@ OPERATIONS = (
         handler=open_session,
         answers={201: OpenedSessionOut, 200: OpenedSessionOut},
         group=Group.WRITES,
+        creates=True,
     ),
     Operation(method="GET", path="/sessions", handler=list_sessions, answers={200: SessionListOut}, group=Group.READS),
     Operation(

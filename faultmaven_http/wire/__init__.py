@@ -3,7 +3,7 @@
 from .common import ErrorOut, ListOf, Said, Time, page_of, utc
 from .dialect import API_V1, DIALECTS, V1, Dialect
 from .plain import parsed
-from .reading import Metadata, Upload, Words, spelled_out, structured
+from .reading import Metadata, Upload, Uploads, Words, spelled_out, structured
 
 __all__ = [
     "API_V1",
@@ -16,6 +16,7 @@ __all__ = [
     "Said",
     "Time",
     "Upload",
+    "Uploads",
     "Words",
     "page_of",
     "parsed",

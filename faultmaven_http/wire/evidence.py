@@ -61,6 +61,6 @@ def evidence_out(evidence: Evidence) -> EvidenceOut:
         kind=evidence.kind,
         line_count=evidence.line_count,
         notes=list(evidence.notes),
-        metadata={},
+        metadata=evidence.metadata,
         uploaded_at=utc(evidence.uploaded_at),
     )

@@ -42,6 +42,10 @@ class Upload:
     file: UploadFile
 
 
+#: All files of one name in a form, in their order.
+Uploads = NewType("Uploads", tuple[Upload, ...])
+
+
 def structured(value: object, cls: type[T]) -> T:
     """A parsed JSON value as ``cls``. Raises: InvalidInput naming the field."""
     if not isinstance(value, dict):
@@ -147,9 +151,21 @@ def _file(value: object, _: object) -> Upload:
     return Upload(filename=name, media_type=value.content_type or "", file=value)
 
 
+def _files(value: object, _: object) -> tuple[Upload, ...]:
+    """A form that was sent with no file chosen has an empty one, without a name."""
+    if not isinstance(value, list):
+        raise Wrong("must be a list of files")
+    return tuple(_file(file, Upload) for file in value if not _is_nothing(file))
+
+
+def _is_nothing(value: object) -> bool:
+    return value == "" or (isinstance(value, UploadFile) and not value.filename and not value.size)
+
+
 def _converter(*, whole: Hook, yes_or_no: Hook, an_object: Hook) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     hooks: dict[Any, Hook] = {str: _string, int: whole, bool: yes_or_no, Upload: _file}
+    hooks[Uploads] = _files
     hooks |= {Metadata: an_object, Words: _words}
     for kind, hook in hooks.items():
         converter.register_structure_hook(kind, hook)

@@ -27,6 +27,7 @@ class EvidenceRepositoryContract(DataProviderContract[Evidence]):
             "kind": "log",
             "line_count": 2_000,
             "notes": ("Line 3 was cut.",),
+            "metadata": {"source_type": "text_paste", "turn_number": 2},
         }
         return Evidence(**{**fields, **changes})
 

@@ -38,7 +38,10 @@ async def test_a_polled_turn_satisfies_every_poller(ana: Someone, fm: FaultMaven
     assert (turn["response_type"], turn["turn_number"]) == ("ANSWER", 1)
     assert (turn["case_status"], turn["case_state"]) == ("consulting", "inquiry")
     assert turn["role"] == ("agent" if prefix == "/v1" else "assistant")
-    assert turn["attachments_processed"] == turn["milestones_completed"] == turn["suggested_actions"] == []
+    assert turn["attachments_processed"] == turn["milestones_completed"] == turn["evidence_requests"] == []
+    assert (turn["session_id"], turn["cause_assurance"], turn["cause_overclaim"]) == (case["case_id"], "none", False)
+    assert {action["type"] for action in turn["suggested_actions"]} <= {"DECIDE", "RUN", "EVIDENCE", "FREE_SPEECH"}
+    assert turn["next_action_hint"]
 
 
 async def test_a_turn_knows_the_session_it_was_asked_in(ana: Someone, fm: FaultMaven) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -164,3 +165,39 @@ class TestReadingTheRecords:
         stored = StoredFile(key=evidence.file_key, size=evidence.file_size, sha256=evidence.sha256)
 
         assert await room.files.download(stored.key) == b"\xff\x00raw"
+
+
+async def test_the_same_id_is_added_once(room: Room) -> None:
+    """Whoever adds under an id again gets what is there, with the file it came with, also once the case has ended."""
+    case_id = await room.case()
+    first = await room.add(case_id, evidence_id="ev_1", metadata={"source_type": "text_paste", "turn_number": 2})
+    await room.extract(first)
+    await room.cases.close(principal=ANA, case_id=case_id)
+
+    again = await room.add(case_id, "other.log", evidence_id="ev_1")
+
+    assert (first.evidence_id, first.metadata) == ("ev_1", {"source_type": "text_paste", "turn_number": 2})
+    assert again == await room.service.get(principal=ANA, evidence_id="ev_1")
+    assert (again.file_key, again.status) == (first.file_key, EvidenceStatus.READY)
+    assert len(await room.waiting(ExtractionRequested.topic)) == 1
+
+
+async def test_many_who_add_under_one_id_get_one(room: Room) -> None:
+    """At the same moment too: one is added, and read once."""
+    case_id = await room.case()
+
+    added = await asyncio.gather(*[room.add(case_id, evidence_id="ev_1") for _ in range(8)])
+
+    assert {evidence.file_key for evidence in added} == {added[0].file_key}
+    assert len(await room.waiting(ExtractionRequested.topic)) == 1
+
+
+async def test_an_id_is_its_owners_and_its_cases(room: Room) -> None:
+    """What is under an id already is given to nobody else, and through no other case."""
+    case_id, other = await room.case(), await room.case()
+    await room.add(case_id, evidence_id="ev_1")
+
+    with pytest.raises(EvidenceNotFound):
+        await room.add(other, evidence_id="ev_1")
+    with pytest.raises(EvidenceNotFound):
+        await room.add(await room.case(BOB), by=BOB, evidence_id="ev_1")
