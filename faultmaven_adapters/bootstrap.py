@@ -71,6 +71,7 @@ async def open(
             files=opening.files,
             signer=opening.signer,
             limiter=opening.limiter,
+            replies=opening.replies,
             providers=opening.providers,
             clock=opening.clock,
             ids=opening.ids,

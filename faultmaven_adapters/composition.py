@@ -30,6 +30,7 @@ from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import Misconfigured
 from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
+from faultmaven_domain.kernel.idempotency import ReplyStore
 from faultmaven_domain.kernel.ids import IdSource
 from faultmaven_domain.kernel.job_relay import JobRelay
 from faultmaven_domain.kernel.job_runner import JobRunner
@@ -68,6 +69,7 @@ PORTS: tuple[type, ...] = (
     TurnEvents,
     JobQueue,
     RateLimiter,
+    ReplyStore,
     JobBooks,
     Clock,
     IdSource,

@@ -16,6 +16,7 @@ from faultmaven_domain.evidence import Evidence, EvidenceService
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput
 from faultmaven_domain.kernel.files import FileProvider, Measured, StoredFile
+from faultmaven_domain.kernel.idempotency import ReplyStore
 from faultmaven_domain.kernel.ids import IdSource
 from faultmaven_domain.kernel.job_service import JobService
 from faultmaven_domain.kernel.jobs import Job
@@ -56,6 +57,7 @@ class FaultMaven:
     files: FileProvider
     signer: UrlSigner
     limiter: RateLimiter
+    replies: ReplyStore
     providers: Providers
     clock: Clock
     ids: IdSource

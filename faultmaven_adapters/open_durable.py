@@ -16,6 +16,7 @@ from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
 from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
+from faultmaven_domain.kernel.idempotency import ReplyStore
 from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
 from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.knowledge import EmbeddingModel, VectorProvider
@@ -52,6 +53,8 @@ async def open_durable(
     _add_heavy_work(opening)
     await _add_index(opening, work, progress)
     _add_remote(opening, modules, secret)
+    if role is Role.SERVE and settings.passwordless():
+        opening.notes.append(_says_who_gets_in(settings))
     return opening
 
 
@@ -65,6 +68,14 @@ def _refuse_what_is_not_built(settings: Settings) -> None:
         if value not in known:
             words = ", ".join(sorted(one.value for one in known))
             raise Misconfigured(f"{name}={value.value} is not built into this version; it has {words}.")
+
+
+def _says_who_gets_in(settings: Settings) -> str:
+    admins = f" Admins are: {', '.join(settings.dev_login_admins)}." if settings.dev_login_admins else ""
+    return (
+        f"Whoever reaches {settings.host}:{settings.port} signs in by a name alone, without a password.{admins} "
+        "DEV_LOGIN=false ends that."
+    )
 
 
 async def _add_redis(opening: Opening, role: Role) -> Holder | None:
@@ -95,6 +106,7 @@ async def _add_redis(opening: Opening, role: Role) -> Holder | None:
     stack.push_async_callback(close, watchers)
     from .redis.cache import RedisCache
     from .redis.rate_limiter import RedisRateLimiter
+    from .redis.reply_store import RedisReplyStore
     from .redis.result_store import RedisResultStore
     from .redis.session_store import RedisSessionStore
     from .redis.turn_events import RedisTurnEvents
@@ -104,6 +116,7 @@ async def _add_redis(opening: Opening, role: Role) -> Holder | None:
     opening.add(ResultStore, RedisResultStore(client))
     opening.add(TurnEvents, RedisTurnEvents(watchers))
     opening.add(RateLimiter, RedisRateLimiter(client))
+    opening.add(ReplyStore, RedisReplyStore(client))
     from .redis.job_queue import ArqJobQueue, forget_dead_workers
 
     opening.add(JobQueue, ArqJobQueue(client))

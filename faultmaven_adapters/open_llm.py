@@ -76,7 +76,8 @@ def _provider(kind: LLM, settings: Settings) -> "_Vendor":
 
 
 def _models(settings: Settings) -> Models:
-    by_task = {Task.POST_MORTEM: settings.llm_model_post_mortem} if settings.llm_model_post_mortem else {}
+    written = settings.llm_model_post_mortem
+    by_task: dict[Task, str] = {task: written for task in Task if task is not Task.TURN} if written else {}
     return Models(
         model=settings.llm_model,
         by_task=by_task,

@@ -8,6 +8,7 @@ from faultmaven_domain.auth import IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
+from faultmaven_domain.kernel.idempotency import ReplyStore
 from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
 from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.knowledge import EmbeddingModel, VectorProvider
@@ -20,6 +21,7 @@ from .memory.identity import MemoryIdentityProvider, MemoryPasswordHasher
 from .memory.job_queue import MemoryJobQueue
 from .memory.offload import InlineOffload
 from .memory.rate_limiter import MemoryRateLimiter
+from .memory.reply_store import MemoryReplyStore
 from .memory.result_store import MemoryResultStore
 from .memory.session_store import MemorySessionStore
 from .memory.text_extractor import MemoryTextExtractor
@@ -48,6 +50,7 @@ def open_memory(stack: AsyncExitStack, settings: Settings) -> Opening:
         (ResultStore, MemoryResultStore()),
         (TurnEvents, MemoryTurnEvents()),
         (RateLimiter, MemoryRateLimiter()),
+        (ReplyStore, MemoryReplyStore()),
         (JobQueue, MemoryJobQueue()),
         (VectorProvider, MemoryVectorProvider()),
         (EmbeddingModel, HashingEmbedder()),

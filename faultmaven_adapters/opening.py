@@ -14,6 +14,7 @@ from faultmaven_domain.case import CaseTransactions
 from faultmaven_domain.evidence import EvidenceTransactions
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.files import FileProvider
+from faultmaven_domain.kernel.idempotency import ReplyStore
 from faultmaven_domain.kernel.ids import IdSource
 from faultmaven_domain.kernel.job_service import JobBooks
 from faultmaven_domain.kernel.jobs import JobQueue
@@ -82,6 +83,11 @@ class Opening:
     def limiter(self) -> RateLimiter:
         limiter: RateLimiter = self.adapters[RateLimiter]
         return limiter
+
+    @property
+    def replies(self) -> ReplyStore:
+        replies: ReplyStore = self.adapters[ReplyStore]
+        return replies
 
     @property
     def providers(self) -> Providers:

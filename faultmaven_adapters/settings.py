@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 
 import typed_settings as ts
@@ -11,7 +12,8 @@ from typed_settings.converters import TSConverter
 from typed_settings.exceptions import InvalidSettingsError
 from typed_settings.types import LoadedSettings, LoaderMeta, OptionList
 
-from faultmaven_domain.kernel.errors import Misconfigured
+from faultmaven_domain.auth import checked_redirects
+from faultmaven_domain.kernel.errors import InvalidInput, Misconfigured
 
 PLACEHOLDER_SECRET = "change-me-in-production"
 SHORTEST_SECRET = 32
@@ -47,6 +49,11 @@ class VectorStore(StrEnum):
 class Identity(StrEnum):
     JWT = "jwt"
     AUTH0 = "auth0"
+
+
+class AuthMode(StrEnum):
+    LOCAL = "local"
+    OAUTH = "oauth"
 
 
 class LLM(StrEnum):
@@ -120,6 +127,28 @@ class Settings:
     access_token_minutes: int = _count(30, 1, 1440, "How long an access token is good for.")
     refresh_token_days: int = _count(7, 1, 365, "How long a refresh token is good for.")
 
+    auth_mode: AuthMode = ts.option(
+        default=AuthMode.LOCAL,
+        help="How clients are told to sign in: by a form of their own, or through a page, with OAuth. Both work in "
+        "either mode.",
+    )
+    dev_login: bool | None = ts.option(
+        default=None,
+        help="Whether a name alone signs in, without a password; in profile core only. By default it does where HOST "
+        "is a loopback address and neither PUBLIC_URL nor TRUSTED_PROXIES is set.",
+    )
+    dev_login_admins: tuple[str, ...] = ts.option(
+        default=("admin",), help="Who of those that sign in by a name alone is an admin, separated by commas."
+    )
+    oauth_clients: tuple[str, ...] = ts.option(
+        default=(), help="Ids of the OAuth clients that may ask for a user's consent; by default any."
+    )
+    oauth_redirects: tuple[str, ...] = ts.option(
+        default=("https://*.chromiumapp.org/*", "http://localhost:*/*", "http://127.0.0.1:*/*"),
+        help="Where OAuth's codes may be sent, separated by commas; `*` stands for a part of a host's name, for any "
+        "port or for any path.",
+    )
+
     llm_provider: LLM = ts.option(
         default=LLM.AUTO,
         help="Which model answers; `auto` takes the first of openai, anthropic and ollama that is configured, else "
@@ -134,7 +163,7 @@ class Settings:
         default=None, help="The model of LLM_PROVIDER; by default the one its own variable names."
     )
     llm_model_post_mortem: str | None = ts.option(
-        default=None, help="The model of LLM_PROVIDER that writes post-mortems, where it is another."
+        default=None, help="The model of LLM_PROVIDER that writes post-mortems and other reports, where it is another."
     )
     llm_deadline: int = _count(
         90, 1, LONGEST_DEADLINE, "Seconds a turn's models may take, all tries and fallbacks together."
@@ -188,7 +217,16 @@ class Settings:
     uploads_per_hour: int = _count(10, 1, None, "Uploads an hour of one user.")
     searches_per_minute: int = _count(50, 1, None, "Searches a minute of one user.")
     cors_origins: tuple[str, ...] = ts.option(
-        default=(), help="Origins of web pages that may call this server, separated by commas."
+        default=(),
+        help="Origins of web pages that may call this server, separated by commas; `*` stands for a part of a host, or "
+        "for a port. By default none, but in profile core on a loopback address those of localhost at the ports 3000, "
+        "3333, 4173 and 5173, and any browser extension.",
+    )
+    extension_ids: tuple[str, ...] = ts.option(
+        default=(), help="Ids of browser extensions that may call this server, separated by commas, and no others."
+    )
+    dashboard_url: str | None = ts.option(
+        default=None, help="Where people sign in and manage documents; by default this server's own pages."
     )
     trusted_proxies: tuple[str, ...] = ts.option(
         default=(), help="Addresses of proxies whose X-Forwarded-For is believed, separated by commas."
@@ -216,12 +254,28 @@ class Settings:
     def worker_inside(self) -> bool:
         return self.redis_url is None if self.worker is None else self.worker
 
+    def passwordless(self) -> bool:
+        """Whether a name alone signs in. Never outside Core, and by itself only where nobody else can come."""
+        if self.profile is not Profile.CORE:
+            return False
+        if self.dev_login is not None:
+            return self.dev_login
+        return is_loopback(self.host) and self.public_url is None and not self.trusted_proxies
+
     def limits_on(self) -> bool:
         return self.profile is not Profile.CORE if self.rate_limits is None else self.rate_limits
 
 
 #: What each variable accepts, for those where a type's name would not tell.
 _ACCEPTS: dict[type, str] = {bool: "true or false", Path: "a path", tuple[str, ...]: "a list, separated by commas"}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address leads nowhere but to this machine (RFC 6761, 6.3; RFC 1122, 3.2.1.3)."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, data_dir: Path | None = None) -> Settings:
@@ -249,6 +303,12 @@ def check(settings: Settings) -> None:
         raise Misconfigured(f"JWT_SECRET must be set to a secret of your own in profile {settings.profile.value}.")
     if secret is not None and secret != PLACEHOLDER_SECRET and len(secret) < SHORTEST_SECRET:
         raise Misconfigured(f"JWT_SECRET has {len(secret)} characters; at least {SHORTEST_SECRET} are needed.")
+    if settings.dev_login and settings.profile is not Profile.CORE:
+        raise Misconfigured(f"DEV_LOGIN lets anyone in by a name alone; profile {settings.profile.value} has no such.")
+    try:
+        checked_redirects(settings.oauth_redirects)
+    except InvalidInput as error:
+        raise Misconfigured(f"OAUTH_REDIRECTS: {error.message}") from error
     named = {settings.llm_provider: "LLM_PROVIDER", **dict.fromkeys(settings.llm_fallbacks, "LLM_FALLBACKS")}
     if LLM.OPENAI in named and settings.openai_api_key is None and "api.openai.com" in settings.openai_base_url:
         raise Misconfigured(

@@ -21,7 +21,7 @@ class Line:
     _turn: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _connection: AbstractConnection | None = field(default=None, init=False)
 
-    async def call(self, *command: str | int) -> Any:
+    async def call(self, *command: str | int | bytes) -> Any:
         """The answer. Raises: what the vendor's client does."""
         async with self._turn:
             if self._connection is None:
@@ -33,6 +33,6 @@ class Line:
                 return await _answer(self._connection, command)
 
 
-async def _answer(connection: AbstractConnection, command: tuple[str | int, ...]) -> Any:
+async def _answer(connection: AbstractConnection, command: tuple[str | int | bytes, ...]) -> Any:
     await connection.send_packed_command(connection.pack_command(*command), check_health=False)
     return await connection.read_response()

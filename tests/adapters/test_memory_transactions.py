@@ -2,12 +2,14 @@ import pytest
 
 from faultmaven_adapters.memory.transactions import MemoryTransactions, memory_transactions
 from tests.contracts.case_repository import CaseRepositoryContract
+from tests.contracts.code_repository import CodeRepositoryContract
 from tests.contracts.collection_repository import CollectionRepositoryContract
 from tests.contracts.content_repository import ContentRepositoryContract
 from tests.contracts.data_provider import ModuleContract
 from tests.contracts.document_repository import DocumentRepositoryContract
 from tests.contracts.evidence_repository import EvidenceRepositoryContract
 from tests.contracts.family_repository import FamilyRepositoryContract
+from tests.contracts.investigation_repository import InvestigationRepositoryContract
 from tests.contracts.job_repository import JobRepositoryContract
 from tests.contracts.log_report_repository import LogReportRepositoryContract
 from tests.contracts.message_repository import MessageRepositoryContract
@@ -47,6 +49,9 @@ class TestMemoryPasswords(InMemory, PasswordRepositoryContract): ...
 class TestMemoryFamilies(InMemory, FamilyRepositoryContract): ...
 
 
+class TestMemoryCodes(InMemory, CodeRepositoryContract): ...
+
+
 class TestMemoryCases(InMemory, CaseRepositoryContract): ...
 
 
@@ -54,6 +59,9 @@ class TestMemoryMessages(InMemory, MessageRepositoryContract): ...
 
 
 class TestMemoryReports(InMemory, ReportRepositoryContract): ...
+
+
+class TestMemoryInvestigations(InMemory, InvestigationRepositoryContract): ...
 
 
 class TestMemoryEvidence(InMemory, EvidenceRepositoryContract): ...

@@ -1,6 +1,7 @@
 """The schemas' history: it ends in the tables the repositories use, whoever runs it and how often."""
 
 import asyncio
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from faultmaven_adapters.sql.migrate import upgrade
 from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
 
 #: Each module's revisions, oldest first.
-LATEST = {"agent": 2}
+LATEST = {"agent": 3, "auth": 2, "case": 2, "evidence": 2}
 REVISIONS = [f"{module}_{number:04}" for module in MODULES for number in range(1, LATEST.get(module, 1) + 1)]
 
 
@@ -30,7 +31,8 @@ def schema(url: str) -> list[tuple[str, str]]:
     with sqlite3.connect(sqlite_path(url)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
     connection.close()
-    return [(name, " ".join(sql.split())) for name, sql in rows]
+    # a column that was added later has no line of its own in SQLite's own words
+    return [(name, re.sub(r"\s+([,)])", r"\1", " ".join(sql.split()))) for name, sql in rows]
 
 
 def differences(connection: Connection, module: str) -> list[object]:

@@ -25,7 +25,10 @@ QUESTIONS: dict[str, list[Question]] = {
         lambda u: u.users.named("ana"),
         lambda u: u.passwords.get("x"),
         lambda u: u.families.get("x"),
+        lambda u: u.families.live_of("ana", at=NOON),
         lambda u: u.families.delete_expired(before=NOON),
+        lambda u: u.codes.get("x"),
+        lambda u: u.codes.delete_expired(before=NOON),
     ],
     "case": [
         lambda u: u.cases.get("x"),
@@ -39,6 +42,8 @@ QUESTIONS: dict[str, list[Question]] = {
         lambda u: u.reports.get("x"),
         lambda u: u.reports.query(case_id="x"),
         lambda u: u.reports.delete_of_case("x"),
+        lambda u: u.investigations.get("x"),
+        lambda u: u.investigations.delete("x"),
     ],
     "evidence": [
         lambda u: u.evidence.get("x"),

@@ -8,12 +8,14 @@ import pytest
 from faultmaven_adapters.sql import SqlTransactions, open_sql
 from tests.adapters.sqlite_file import sqlite_file
 from tests.contracts.case_repository import CaseRepositoryContract
+from tests.contracts.code_repository import CodeRepositoryContract
 from tests.contracts.collection_repository import CollectionRepositoryContract
 from tests.contracts.content_repository import ContentRepositoryContract
 from tests.contracts.data_provider import ModuleContract
 from tests.contracts.document_repository import DocumentRepositoryContract
 from tests.contracts.evidence_repository import EvidenceRepositoryContract
 from tests.contracts.family_repository import FamilyRepositoryContract
+from tests.contracts.investigation_repository import InvestigationRepositoryContract
 from tests.contracts.job_repository import JobRepositoryContract
 from tests.contracts.log_report_repository import LogReportRepositoryContract
 from tests.contracts.message_repository import MessageRepositoryContract
@@ -51,6 +53,9 @@ class TestSqlPasswords(OnSqlite, PasswordRepositoryContract): ...
 class TestSqlFamilies(OnSqlite, FamilyRepositoryContract): ...
 
 
+class TestSqlCodes(OnSqlite, CodeRepositoryContract): ...
+
+
 class TestSqlCases(OnSqlite, CaseRepositoryContract): ...
 
 
@@ -58,6 +63,9 @@ class TestSqlMessages(OnSqlite, MessageRepositoryContract): ...
 
 
 class TestSqlReports(OnSqlite, ReportRepositoryContract): ...
+
+
+class TestSqlInvestigations(OnSqlite, InvestigationRepositoryContract): ...
 
 
 class TestSqlEvidence(OnSqlite, EvidenceRepositoryContract): ...

@@ -20,6 +20,7 @@ from tests.architecture.source import ROOT, Use, sources, uses
 PURE = (
     "array",
     "asyncio",
+    "base64",
     "bisect",
     "collections",
     "contextlib",

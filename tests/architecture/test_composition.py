@@ -17,7 +17,10 @@ from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobService
 
 #: Ports that no use-case is built from, and who asks for them.
-ASKED_ELSEWHERE = {"RateLimiter": "the HTTP shell counts requests with it"}
+ASKED_ELSEWHERE = {
+    "RateLimiter": "the HTTP shell counts requests with it",
+    "ReplyStore": "the HTTP shell answers repeated requests from it",
+}
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def shipped() -> list[str]:
 
 
 def developing() -> list[str]:
-    return [distribution(one) for one in PYPROJECT["dependency-groups"]["dev"]]
+    return [distribution(one) for group in PYPROJECT["dependency-groups"].values() for one in group]
 
 
 def imported_in(*directories: Path) -> set[str]:

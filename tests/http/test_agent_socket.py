@@ -111,7 +111,7 @@ def other(fm: FaultMaven, **pace: Any) -> Starlette:
     """The application with a socket at /quick whose pace is another."""
     limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
     pushing = Pushing(**{"heartbeat": 15.0, **pace})
-    origins = AllowedOrigins(())
+    origins = AllowedOrigins.among(())
     socket = AgentSocket(dialect=V1, fm=fm, limits=limits, pushing=pushing, origins=origins)
     app = create_app(fm, beside=[WebSocketRoute("/quick", socket)])
     app.state.quick = pushing
@@ -501,6 +501,24 @@ async def test_there_is_no_socket_elsewhere(opens: Opens, ana: Someone) -> None:
         await opens(ana, path="/v1/agent/wss")
 
     client = await opens(ana, path="/v1/agent/ws/")
+    await client.say("ping")
+    assert await client.hear() == {"type": "pong"}
+
+
+@pytest.mark.parametrize("prefix", ["/v1"])
+async def test_a_socket_covers_what_its_token_does(opens: Opens, fm: FaultMaven, ana: Someone) -> None:
+    """A program that may only read follows turns, and neither asks nor cancels any."""
+    reading = (await fm.auth.issue(name=ana.principal.user_id, scope="cases:read")).tokens
+    turn = await asked(fm, ana)
+    client = await opens()
+    await client.say("authenticate", token=reading.access_token)
+    assert (await client.hear())["type"] == "authenticated"
+
+    await client.say("cancel", job_id=turn.job_id)
+    assert await client.error() == "INSUFFICIENT_SCOPE"
+    await client.say("ask", case_id=turn.case_id, message="Why?")
+    assert await client.error() == "INSUFFICIENT_SCOPE"
+    await client.say("follow", job_id=turn.job_id)
     await client.say("ping")
     assert await client.hear() == {"type": "pong"}
 

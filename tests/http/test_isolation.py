@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, Response
 
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_http.app import OPERATIONS
@@ -16,6 +16,13 @@ SIGNED_IN = [operation for operation in OPERATIONS if operation.needs_principal]
 BODIES: dict[tuple[str, str], dict[str, object]] = {
     ("POST", "/agent/chat"): {"case_id": "{case_id}", "message": "Why?"},
     ("POST", "/cases/{case_id}/status"): {"status": "closed"},
+    ("POST", "/cases/{case_id}/reports"): {"report_types": ["incident_report"]},
+    ("POST", "/cases/{case_id}/queries"): {"message": "Why?"},
+}
+#: Those that take a form alone: its fields and its files.
+FORMS: dict[tuple[str, str], tuple[dict[str, str], dict[str, Any]]] = {
+    ("POST", "/cases/{case_id}/turns"): ({"query": "Why?"}, {"files": ("a.log", b"x\n")}),
+    ("POST", "/cases/{case_id}/data"): ({}, {"file": ("a.log", b"x\n")}),
 }
 #: Routes whose ids are no objects of a user.
 SHARED = {"/knowledge/collections/{name}"}
@@ -23,6 +30,15 @@ SHARED = {"/knowledge/collections/{name}"}
 
 def named(operation: Operation) -> str:
     return f"{operation.method} {operation.path}"
+
+
+async def asked(who: Someone, operation: Operation, ids: dict[str, str]) -> Response:
+    """The request, with what it needs beside its address."""
+    path, which = filled(operation.path, ids), (operation.method, operation.path)
+    if which in FORMS:
+        data, files = FORMS[which]
+        return await who.http.request(operation.method, path, data=data, files=files)
+    return await who.http.request(operation.method, path, json=filled(BODIES.get(which, {}), ids))
 
 
 def filled(value: object, ids: dict[str, str]) -> Any:
@@ -50,6 +66,7 @@ async def hers(ana: Someone, fm: FaultMaven) -> dict[str, str]:
         "session_id": session["session_id"],
         "document_id": document["document_id"],
         "evidence_id": evidence["evidence_id"],
+        "file_id": evidence["evidence_id"],
         "job_id": turn.job_id,
         "report_id": report["report_id"],
         "name": "default",
@@ -65,7 +82,8 @@ async def test_nobody_gets_in_without_a_token(anyone: AsyncClient, operation: Op
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.json()["error"]["code"] == "UNAUTHORIZED"
+    error = answer.json()["error"]
+    assert error == "invalid_token" if operation.oauth else error["code"] == "UNAUTHORIZED"
 
 
 async def test_what_is_another_users_is_not_found(hers: dict[str, str], bob: Someone, root: Someone) -> None:
@@ -76,9 +94,8 @@ async def test_what_is_another_users_is_not_found(hers: dict[str, str], bob: Som
         for who in (bob, root):
             if who is root and operation.path.startswith("/jobs"):
                 continue
-            body = filled(BODIES.get((operation.method, operation.path), {}), hers)
-            answer = await who.http.request(operation.method, filled(operation.path, hers), json=body)
-            assert answer.status_code == 404, named(operation)
+            answer = await asked(who, operation, hers)
+            assert answer.status_code == 404, (named(operation), answer.text)
             assert "hunter2" not in answer.text
 
 
@@ -96,12 +113,16 @@ async def test_lists_and_searches_hold_ones_own_only(hers: dict[str, str], bob: 
     """Nothing of the other user's is listed, found or counted."""
     for path, name in (
         ("/cases", "cases"),
-        ("/sessions", "sessions"),
         ("/evidence", "evidence"),
         ("/knowledge/documents", "documents"),
+        ("/documents", "documents"),
+        ("/admin/kb/documents", "documents"),
     ):
         listed = (await bob.http.get(path)).json()
         assert (listed[name], listed["total"]) == ([], 0), path
+    sessions = (await bob.http.get("/sessions")).json()  # those of signing in
+    assert {session["user_id"] for session in sessions["sessions"]} == {bob.principal.user_id}
+    assert len(sessions["sessions"]) == sessions["total"]
     assert (await bob.http.get("/jobs")).json()["jobs"] == []
     collections = (await bob.http.get("/knowledge/collections")).json()["collections"]
     assert all(collection["document_count"] == 0 for collection in collections)
@@ -124,8 +145,7 @@ async def test_nothing_of_it_was_changed(hers: dict[str, str], ana: Someone, bob
     before = [(await ana.http.get(path)).json() for path in (f"/cases/{hers['case_id']}", "/evidence", "/sessions")]
     for operation in OPERATIONS:
         if operation.needs_principal and operation.path_names and operation.method != "GET":
-            body = filled(BODIES.get((operation.method, operation.path), {}), hers)
-            await bob.http.request(operation.method, filled(operation.path, hers), json=body)
+            await asked(bob, operation, hers)
 
     after = [(await ana.http.get(path)).json() for path in (f"/cases/{hers['case_id']}", "/evidence", "/sessions")]
 
