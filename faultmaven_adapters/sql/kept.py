@@ -253,7 +253,7 @@ class KeptFile:
     async def take_reader(self) -> KeptConnection:
         """Raises: Unavailable when none comes free."""
         try:
-            async with asyncio.timeout(PATIENCE) if self._free.locked() else nullcontext():
+            async with asyncio.timeout(self.patience) if self._free.locked() else nullcontext():
                 await self._free.acquire()
         except TimeoutError as error:
             raise Unavailable("The database is busy; try again.") from error

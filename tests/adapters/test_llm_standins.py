@@ -183,7 +183,8 @@ def test_a_stand_in_runs_by_itself(name: str, path: str) -> None:
 @pytest.mark.parametrize("task", Task)
 def test_a_grounded_answer_cites_its_prompt(task: Task) -> None:
     """It quotes the prompt's sources by their numbers, and writes the chapters a post-mortem is asked for."""
-    words = {name: f"The {name}." for name in ("title", "description", "files", "history", "question", "left_out")}
+    names = ("title", "description", "files", "history", "question", "left_out", "state")
+    words = {name: f"The {name}." for name in names}
     said = composed(prompt(task.value).substitute(words, sources=rendered(RUNBOOK)))
 
     assert "- Run df -h and look for a volume at 100 %. [1]" in said
