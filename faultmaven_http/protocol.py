@@ -51,7 +51,12 @@ class PatientProtocol(H11Protocol):
             self._waiting = None
 
     def _head_is_late(self) -> None:
-        self._refuse(408, "REQUEST_TIMEOUT", "The head of the request did not come.")
+        """Browsers open connections ahead of need, and may take what is said there for the answer to what they ask
+        next: a connection nothing came over is closed without a word."""
+        if self.conn.trailing_data[0]:
+            self._refuse(408, "REQUEST_TIMEOUT", "The head of the request did not come.")
+        else:
+            self.transport.close()
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         self._stop_waiting()

@@ -6,16 +6,11 @@ from typing import Any, Union, get_args, get_origin
 
 from attrs import Attribute, asdict, fields, has, resolve_types
 
-from ..case import TurnProgress
 from .models import Citation, Turn
 
 
 def citation_dicts(citations: tuple[Citation, ...]) -> list[dict[str, object]]:
     return [asdict(citation, value_serializer=_plain) for citation in citations]
-
-
-def progress_dict(progress: TurnProgress) -> dict[str, object]:
-    return asdict(progress, value_serializer=_plain)
 
 
 def turn_to_dict(turn: Turn) -> dict[str, object]:

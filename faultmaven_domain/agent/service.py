@@ -18,7 +18,7 @@ from .gathering import Gathering
 from .models import EventKind, Turn, TurnEvent, TurnStatus, UsageReport, checked_message
 from .ports import AgentTransactions, Cases, Evidence, Knowledge, TurnEvents
 from .reports import ReportAdvice, ReportOrder, Reports, ReportType
-from .results import citation_dicts, progress_dict, turn_from_dict, turn_to_dict
+from .results import citation_dicts, turn_from_dict, turn_to_dict
 from .router import Models
 from .telling import Telling
 from .waiting import pause
@@ -236,7 +236,7 @@ class AgentService:
                 "model": answer.model,
                 "provider": answer.provider,
                 "notes": list(answer.notes),
-                "progress": answer.progress and progress_dict(answer.progress),
+                "milestones": [milestone.value for milestone in answer.progress.reached] if answer.progress else [],
             },
         )
         await self.results.set(turn.job_id, turn_to_dict(turn), RESULT_KEPT)

@@ -1,4 +1,4 @@
-"""A client that asks as fast as it is answered, over kept connections, and costs as little as it can."""
+"""A client that asks as fast as it is answered, or at a rate, over kept connections, and costs as little as it can."""
 
 import selectors
 import socket
@@ -21,31 +21,31 @@ class Hammer:
         for sock in self._sockets:
             sock.close()
 
-    def run(self, seconds: float) -> float:
-        """Answers a second. Raises: AssertionError for any but a 200."""
-        answered = 0
+    def run(self, seconds: float, *, rate: float | None = None) -> float:
+        """Answers a second; with a ``rate`` it asks so often, as long as a connection is free for it.
+
+        Raises: AssertionError for any but a 200.
+        """
+        answered, free, came = 0, list(self._sockets), dict.fromkeys(self._sockets, b"")
         with selectors.DefaultSelector() as selector:
-            came: dict[socket.socket, bytes] = {}
             for each in self._sockets:
                 selector.register(each, selectors.EVENT_READ)
-                came[each] = b""
-                each.sendall(self._request)
-            began = time.perf_counter()
-            while came:
-                for key, _ in selector.select():
+            began = due = time.perf_counter()
+            while True:
+                now = time.perf_counter()
+                while free and now - began < seconds and now >= due:
+                    free.pop(0).sendall(self._request)
+                    due += 1 / rate if rate else 0.0
+                if now - began >= seconds and len(free) == len(self._sockets):
+                    return answered / (now - began)
+                for key, _ in selector.select(max(0.0, due - now) if free else None):
                     assert isinstance(key.fileobj, socket.socket)
                     sock = key.fileobj
                     came[sock] += sock.recv(262_144)
-                    if not _whole(came[sock]):
-                        continue
-                    answered += 1
-                    if time.perf_counter() - began < seconds:
+                    if _whole(came[sock]):
+                        answered += 1
                         came[sock] = b""
-                        sock.sendall(self._request)
-                    else:
-                        selector.unregister(sock)
-                        del came[sock]
-            return answered / (time.perf_counter() - began)
+                        free.append(sock)
 
 
 def _connected(host: str, port: int) -> socket.socket:

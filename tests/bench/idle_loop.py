@@ -3,22 +3,19 @@
 What the two wait for is measured in a quiet minute and in a wild one: their reads (list, case, header) and their turns.
 """
 
-import selectors
-import socket
 import statistics
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 import httpx2
-from attrs import define, field
 
+from .hammer import Hammer
 from .row import Row
 from .turns import demo_case, question
 
 RATE = 100  # requests a second
 RISE = 1.5
+CONNECTIONS = 6
 PAUSE = 0.05  # seconds between two requests of one of the others
 Times = dict[str, list[float]]
 
@@ -27,13 +24,15 @@ def run(*, quick: bool) -> list[Row]:
     seconds = 3.0 if quick else 60.0
     with demo_case({"LLM_PROVIDER": "extractive"}) as (client, case_id):
         url, headers = str(client.base_url), dict(client.headers)
-        with _Wild(url, _newcomer(url)) as wild:
-            _worked(url, headers, case_id, min(seconds, 5.0), number=0)  # warm
-            quiet = _worked(url, headers, case_id, seconds, number=10_000)
-            wild.on.set()
+        _worked(url, headers, case_id, min(seconds, 5.0), number=0)  # warm
+        quiet = _worked(url, headers, case_id, seconds, number=10_000)
+        authorized = {"Authorization": f"Bearer {_newcomer(url)}", "Content-Type": "application/json"}
+        wild = Hammer(url, "/api/v1/cases?limit=100", authorized, connections=CONNECTIONS)
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(wild.run, seconds, rate=RATE)
             loud = _worked(url, headers, case_id, seconds, number=20_000)
-            wild.on.clear()
-        rate = wild.answered / seconds
+            rate = asking.result()
+        wild.close()
     rows = [
         Row(f"a user without cases lists them, for {seconds:.0f} s", f"{rate:.0f}/s", f"{RATE}/s", rate > 0.95 * RATE)
     ]
@@ -52,8 +51,15 @@ def _newcomer(url: str) -> str:
         return str(client.post("/v1/auth/login", json=account).raise_for_status().json()["access_token"])
 
 
+def _opened(url: str, headers: dict[str, str]) -> str:
+    """A case of its own, so that no answer grows longer in one minute than in the other."""
+    with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+        return str(client.post("/v1/cases", json={"title": "Beside it"}).raise_for_status().json()["case_id"])
+
+
 def _worked(url: str, headers: dict[str, str], case_id: str, seconds: float, *, number: int) -> Times:
-    """What two callers waited for, in seconds, one of them reading and the other asking."""
+    """What two callers waited for, in seconds: one reads a case, and the other asks in one that nobody asked in yet."""
+    asked_in = _opened(url, headers)
     end = time.monotonic() + seconds
     times: Times = {"reads": [], "turns": []}
     paths = ("/api/v1/cases?limit=100&offset=0", f"/api/v1/cases/{case_id}", f"/api/v1/cases/{case_id}/ui")
@@ -67,7 +73,7 @@ def _worked(url: str, headers: dict[str, str], case_id: str, seconds: float, *, 
                 if kind == "reads":
                     answer = client.get(paths[n % len(paths)])
                 else:
-                    answer = client.post(f"/api/v1/cases/{case_id}/queries", json={"message": question(number + n)})
+                    answer = client.post(f"/api/v1/cases/{asked_in}/queries", json={"message": question(number + n)})
                 times[kind].append(time.monotonic() - began)
                 answer.raise_for_status()
                 time.sleep(PAUSE)
@@ -75,61 +81,3 @@ def _worked(url: str, headers: dict[str, str], case_id: str, seconds: float, *, 
     with ThreadPoolExecutor(len(times)) as pool:
         list(pool.map(again, times))
     return times
-
-
-@define
-class _Wild:
-    """Sends the same request at its rate while it is ``on``, not waiting for answers, over one kept connection each."""
-
-    url: str
-    token: str
-    on: threading.Event = field(factory=threading.Event, init=False)
-    answered: int = field(default=0, init=False)
-    _over: threading.Event = field(factory=threading.Event, init=False)
-    _thread: "threading.Thread | None" = field(default=None, init=False)
-
-    def __enter__(self) -> "_Wild":
-        self._thread = threading.Thread(target=self._run, name="wild")
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        assert self._thread is not None
-        self._over.set()
-        self.on.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        address = urlsplit(self.url)
-        request = (
-            f"GET /api/v1/cases?limit=100 HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {self.token}\r\n\r\n"
-        ).encode()
-        free = [socket.create_connection((address.hostname or "", address.port or 80)) for _ in range(6)]
-        with selectors.DefaultSelector() as selector:
-            due = time.monotonic()
-            while not self._over.is_set():
-                if not self.on.is_set():
-                    self.on.wait()
-                    due = time.monotonic()
-                while free and time.monotonic() >= due:
-                    sock = free.pop()
-                    sock.sendall(request)
-                    selector.register(sock, selectors.EVENT_READ)
-                    due += 1 / RATE
-                if not selector.get_map():
-                    time.sleep(max(0.0, due - time.monotonic()))
-                    continue
-                for key, _ in selector.select(timeout=max(0.0, due - time.monotonic()) if free else 1.0):
-                    assert isinstance(key.fileobj, socket.socket)
-                    came = key.fileobj.recv(65_536)
-                    assert came.startswith(b"HTTP/1.1 200 "), came[:300]
-                    assert b'"cases":[]' in came, came[-300:]
-                    self.answered += 1
-                    selector.unregister(key.fileobj)
-                    free.append(key.fileobj)
-            for each in selector.get_map().values():
-                if isinstance(each.fileobj, socket.socket):
-                    free.append(each.fileobj)
-        for sock in free:
-            sock.close()

@@ -50,13 +50,18 @@ def serving(app: ASGIApp) -> Serving:
     return Serving(app)
 
 
-@pytest.mark.parametrize("parts", [(), (b"GET",), (b"GET /health HTTP/1.1\r\n", b"Host: x\r\n", b"X-Slow: 1\r\n")])
+@pytest.mark.parametrize("parts", [(b"GET",), (b"GET /health HTTP/1.1\r\n", b"Host: x\r\n", b"X-Slow: 1\r\n")])
 async def test_a_head_that_does_not_come_is_not_waited_for(serving: Serving, parts: tuple[bytes, ...]) -> None:
-    """A connection that sends no request, or the beginning of one, is told so and closed."""
+    """A connection that sends only the beginning of a request is told so and closed."""
     said = await serving.said_to(*parts)
 
     assert said.startswith(b"HTTP/1.1 408 ")
     assert json.loads(said.partition(b"\r\n\r\n")[2])["error"]["code"] == "REQUEST_TIMEOUT"
+
+
+async def test_a_connection_opened_ahead_of_need_is_closed_without_a_word(serving: Serving) -> None:
+    """Nothing is said where nothing was asked."""
+    assert await serving.said_to() == b""
 
 
 async def test_the_second_head_is_not_waited_for_either(serving: Serving) -> None:

@@ -164,9 +164,7 @@ class TestObserving:
         assert tuple(one.milestone for one in overview.investigation.reached) == progress(turn).reached
         assert overview.investigation.solution == "Raise maximum."
         [_, said] = await world.said(case)
-        told = said.metadata["progress"]
-        assert isinstance(told, dict)
-        assert told["reached"] == [milestone.value for milestone in progress(turn).reached]
+        assert said.metadata["milestones"] == [milestone.value for milestone in progress(turn).reached]
 
     @pytest.mark.parametrize(
         ("runbook", "reply"),
