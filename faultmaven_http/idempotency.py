@@ -32,7 +32,9 @@ LONGEST_WAIT = 100.0
 #: Pauses between looking whether the first one is done, in seconds: from the shortest to the longest.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 #: A larger answer is not kept, in bytes.
-LARGEST_KEPT = 1024 * 1024
+LARGEST_KEPT = 256 * 1024
+#: The status of an answer that is yet to come.
+ACCEPTED = 202
 #: What of an answer's headers is kept beside those that begin with ``x-``.
 _OF_THE_ANSWER = frozenset({"content-type", "location", "preference-applied"})
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -111,7 +113,8 @@ def _hashed(file: BinaryIO) -> str:
 class Replays:
     """Answers each request once, and from then on with what was kept.
 
-    What is refused or fails leaves its key free, and so does an answer that is a file, or larger than is kept.
+    What is refused or fails leaves its key free, and so does an answer that is a file, or larger than is kept, or says
+    to someone who has left that it goes on.
     """
 
     store: ReplyStore
@@ -139,6 +142,8 @@ class Replays:
             async with self._renewed(claim):
                 response = await make()
             kept = _to_keep(response) if keeps else None
+            if kept is not None and kept.status == ACCEPTED and await gone():
+                kept = None  # nobody heard that it goes on, and who comes again may hear how it ended
         finally:  # whatever happened, its being called off included
             if kept is None:
                 await self.store.release(claim)

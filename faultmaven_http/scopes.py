@@ -27,10 +27,7 @@ BY_MODULE: dict[str, tuple[Scopes, Scopes]] = {
     "sessions": CASES,
 }
 #: Addresses whose last part says more than their first.
-BY_END: dict[tuple[str, str], tuple[Scopes, Scopes]] = {
-    ("cases", "data"): EVIDENCE,
-    ("cases", "uploaded-files"): EVIDENCE,
-}
+BY_END: dict[tuple[str, str], tuple[Scopes, Scopes]] = {("cases", "uploaded-files"): EVIDENCE}
 #: Whose token it is and its end are anyone's to ask; what a client may grant another, the domain decides.
 OPEN = frozenset({"auth", "meta"})
 #: What only looks, though it is a POST.

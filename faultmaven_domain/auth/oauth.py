@@ -40,6 +40,8 @@ _ADDRESS = re.compile(
 _PATTERN = re.compile(
     rf"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.*-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}|\*))?(?P<after>{_AFTER})?"
 )
+#: A step within a path that leads elsewhere than its letters say (RFC 3986, 5.2.4), as browsers read it.
+_STEP = re.compile(r"/(?:\.|%2e){1,2}(?=[/?]|$)", re.IGNORECASE)
 #: A native application's own scheme (RFC 8252, 7.1), which is taken to the letter.
 _OWN_SCHEME = re.compile(rf"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:{_AFTER}")
 
@@ -160,8 +162,8 @@ def covers(pattern: str, uri: str) -> bool:
     """Whether a pattern allows an address to redirect to.
 
     A ``*`` stands for one label of a host's name or a part of one, for any port or none (RFC 8252, 7.3), and for
-    anything in a path and query. Neither names a user or holds a fragment; a scheme other than http and https is taken
-    to the letter.
+    anything in a path and query. Neither names a user or holds a fragment, nor leads an address out of its path; a
+    scheme other than http and https is taken to the letter.
     """
     allowed, address = _PATTERN.fullmatch(pattern), _ADDRESS.fullmatch(uri)
     if allowed is None or address is None:
@@ -171,6 +173,7 @@ def covers(pattern: str, uri: str) -> bool:
         and _like(allowed["host"].lower(), address["host"].lower(), r"[a-z0-9-]+")
         and (allowed["port"] == address["port"] or allowed["port"] == "*")
         and _like(allowed["after"] or "/", address["after"] or "/", r".*")
+        and not _STEP.search((address["after"] or "").partition("?")[0])
     )
 
 

@@ -3,13 +3,13 @@ import logging
 from attrs import frozen
 
 from faultmaven_domain.auth import SCOPES, SignedIn, WrongCredentials
-from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
+from faultmaven_domain.kernel.errors import Forbidden, InvalidInput, Unavailable
 from faultmaven_domain.kernel.principal import Principal
 from faultmaven_domain.session import SessionNotFound
 
 from ..limits import Group
 from ..operation import Call, Operation, Reply
-from ..passwordless import is_open
+from ..passwordless import is_open, is_rebound
 from ..wire.auth import AuthConfigOut, Entered, LoggedOut, SignedInOut, TokensOut, UserOut
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ async def config(call: Call) -> Reply:
     auth = f"{call.base}/auth"
     out = AuthConfigOut(
         auth_mode=call.fm.settings.auth_mode.value,
-        supports_registration=True,
+        supports_registration=not is_rebound(call),
         passwordless=is_open(call),
         login_endpoint=f"{auth}/login",
         register_endpoint=f"{auth}/register",
@@ -90,6 +90,8 @@ async def register(call: Call, *, body: Registration) -> Reply:
             raise InvalidInput("password is required.", field="password")
         signed_in = await _by_name(call, name=body.username or body.email, email=body.email, full_name=full_name)
         return Reply(value=await entered(call, signed_in), status=201)
+    if is_rebound(call):
+        raise Forbidden("This server is not known by that name. Set PUBLIC_URL to the address it is reached at.")
     user = await call.fm.auth.register(
         email=body.email,
         password=body.password,
@@ -174,7 +176,7 @@ OPERATIONS = (
         handler=register,
         answers={201: SignedInOut},
         group=Group.WRITES,
-        errors=(401, 409),
+        errors=(401, 403, 409),
         creates=True,
         keeps=False,
     ),

@@ -21,6 +21,8 @@ from .plain import is_text, parsed
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 LARGEST_METADATA = 64 * 1024
+#: How much longer than what it says an object's text may be, by its spaces and escapes: it is not read beyond that.
+LONGEST_OBJECT = 4 * LARGEST_METADATA
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 #: A JSON object of the caller's own; in a form, its text.
@@ -130,8 +132,11 @@ def _object(value: object, _: object) -> dict[str, object]:
 
 
 def _object_in_text(value: object, _: object) -> dict[str, object]:
+    text = _string(value, str)
+    if len(text) > LONGEST_OBJECT:
+        raise Wrong(f"must not be larger than {LARGEST_METADATA // 1024} KiB")
     try:
-        return _object(parsed(_string(value, str).encode()), dict)
+        return _object(parsed(text.encode()), dict)
     except InvalidInput as error:
         raise Wrong("must be a JSON object") from error
 

@@ -314,7 +314,50 @@ async def test_elsewhere_the_passwordless_ways_are_not_there(
     assert (registered.status_code, registered.json()["error"]["details"]) == (invalid, {"field": "password"})
     assert (await http.get("/auth/config")).json()["passwordless"] is False
     with_one = await http.post("/auth/register", json=ACCOUNT)
-    assert with_one.status_code == 201
+    assert with_one.status_code == (201 if host == "localhost:8090" else 403)
+
+
+@pytest.mark.parametrize("off", [False, None])
+async def test_a_page_that_bound_its_name_to_this_machine_opens_no_account(
+    with_settings: Callable[..., FaultMaven], clients: Clients, prefix: str, off: bool | None
+) -> None:
+    """Nor does it become the first admin with a password of its own, whether or not a name alone would do."""
+    http = await clients(create_app(with_settings(dev_login=off)), prefix)
+
+    rebound = await http.post("/auth/register", json=ACCOUNT, headers={"Host": "evil.example:8090"})
+    assert (rebound.status_code, rebound.json()["error"]["code"]) == (403, "FORBIDDEN")
+    told = (await http.get("/auth/config", headers={"Host": "evil.example:8090"})).json()
+    assert told["supports_registration"] is False
+    assert (await http.post("/auth/login", json=ACCOUNT)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"public_url": "https://fm.example.org"},
+        {"trusted_proxies": ("10.0.0.1",)},
+        {"profile": Profile.TEAM},
+        {"host": "0.0.0.0"},
+    ],
+)
+async def test_behind_a_proxy_any_name_registers(
+    with_settings: Callable[..., FaultMaven], clients: Clients, settings: dict[str, object]
+) -> None:
+    """Where others reach the server, a proxy may pass on whatever name they used."""
+    http = await clients(create_app(with_settings(**settings)), "/v1")
+
+    assert (await http.post("/auth/register", json=ACCOUNT, headers={"Host": "fm.lan"})).status_code == 201
+
+
+async def test_a_page_of_strangers_sends_no_json_unasked(anyone: AsyncClient) -> None:
+    """Browsers let any page send a body without a type: from a page it is refused, from elsewhere it is JSON."""
+    body, page = b'{"username": "driveby"}', {"Origin": "https://evil.example"}
+
+    sent = await anyone.post("/auth/dev-login", content=body, headers=page)
+    assert (sent.status_code, sent.json()["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    first = await anyone.post("/auth/dev-login", content=body)
+    assert first.status_code == 200
+    assert (await anyone.post("/sessions", headers=page)).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -530,6 +530,36 @@ async def test_a_form_of_very_many_parts_is_refused(ana: Someone, case_id: str, 
     refusal(twice)
 
 
+@pytest.mark.parametrize(
+    "charset", ["punycode", '"punycode"', "undefined", "unicode_escape", "utf-16", "idna", "utf-8; charset=punycode"]
+)
+async def test_a_form_is_in_utf_8(ana: Someone, case_id: str, charset: str) -> None:
+    """What else Python can decode is refused by its name, unread: some of it would hold the server up for an hour."""
+    part = b'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\nWhy?\r\n--x--\r\n'
+
+    def sent(said: str) -> Any:
+        headers = {"Content-Type": f"multipart/form-data; {said}"}
+        return ana.http.post(f"/cases/{case_id}/turns", content=part, headers=headers)
+
+    for said in (f"boundary=x; charset={charset}", f"charset={charset}; boundary=x"):
+        answer = await sent(said)
+        assert (answer.status_code, refusal(answer)["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert (await sent("boundary=x; charset=UTF-8")).status_code == 200
+    assert (await sent('charset="utf-8"; boundary=x')).status_code == 200
+
+
+async def test_a_forms_object_is_not_read_beyond_its_size(ana: Someone, case_id: str, invalid: int) -> None:
+    """Pasted text may be large, a click's meaning not; spaces and escapes count for little."""
+    path, fine = f"/cases/{case_id}/turns", {"a": "é" * 10_000, "b": " "}
+    spaced = json.dumps(fine, indent=40, ensure_ascii=True)
+
+    for text in ('{"a": "' + "x" * 500_000 + '"}', "{" + " " * 500_000 + "}", "[" * 500_000):
+        answer = await ana.http.post(path, data={"query": "Why?", "intent_data": text})
+        assert (answer.status_code, refusal(answer)["details"]) == (invalid, {"field": "intent_data"})
+        assert refusal(answer)["message"] == "intent_data must not be larger than 64 KiB."
+    assert (await ana.http.post(path, data={"query": "Why?", "intent_data": spaced})).status_code == 200
+
+
 async def test_a_flood_of_headers_changes_nothing(ana: Someone) -> None:
     """Hundreds of headers that mean nothing are read over; those that mean something are read once."""
     flood = [(f"X-Flood-{n}", "x" * 50) for n in range(500)]

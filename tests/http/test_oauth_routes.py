@@ -331,7 +331,9 @@ def test_every_address_has_its_scopes() -> None:
     assert BY_MODULE["documents"] is BY_MODULE["knowledge"] is BY_MODULE["admin"]
 
 
-@pytest.mark.parametrize("scope", ["openid", "cases:read", "knowledge:read", "evidence:read", "cases:write"])
+@pytest.mark.parametrize(
+    "scope", ["openid", "cases:read", "knowledge:read", "evidence:read", "cases:write", "evidence:write"]
+)
 async def test_a_scope_covers_what_it_says(ana: Someone, anyone: AsyncClient, scope: str) -> None:
     """On every route: 403 and INSUFFICIENT_SCOPE outside of it, and never inside of it."""
     headers = bearer(await granted(ana, anyone, scope))
@@ -360,3 +362,14 @@ async def test_a_client_does_not_widen_its_own_scope(ana: Someone, anyone: Async
     assert (await anyone.post("/auth/logout", params={"all": "true"}, headers=headers)).status_code == 403
     assert (await anyone.post("/auth/logout", headers=headers)).json()["all_sessions_ended"] is False
     assert (await ana.http.get("/auth/me")).status_code == 200
+
+
+async def test_who_may_add_files_alone_hears_nothing_of_a_case(ana: Someone, anyone: AsyncClient) -> None:
+    """A file that is talked about is a question asked in the case, with an answer: that is not the files' scope."""
+    case_id, headers = (await ana.case())["case_id"], bearer(await granted(ana, anyone, "evidence:write"))
+    files = {"file": ("pool.log", b"2026-03-14 12:00:00 ERROR pool exhausted\n")}
+
+    added = await anyone.post("/evidence", data={"case_id": case_id}, files=files, headers=headers)
+    assert added.status_code == 201
+    asked = await anyone.post(f"/cases/{case_id}/data", files=files, headers=headers)
+    assert (asked.status_code, asked.json()["error"]["details"]) == (403, {"scope": "cases:write"})

@@ -74,6 +74,24 @@ async def test_one_that_takes_long_is_waited_for() -> None:
     assert done_by == ["first"]
 
 
+async def test_that_it_goes_on_is_kept_where_it_was_heard() -> None:
+    """Who left before a 202 comes again for the answer itself, and has that from then on."""
+    replays, answers = Replays(store=MemoryReplyStore()), iter([202, 202, 200, 200])
+
+    async def next_one() -> Answer:
+        status = next(answers)
+        return JSONResponse({"status": status}, status)
+
+    async def left() -> bool:
+        return True
+
+    for gone, status in ((left, 202), (here, 202), (here, 202)):
+        assert (await replays.answered(a_request(), "f", next_one, gone=gone)).status_code == status
+    for gone in (left, here):  # any other answer is kept, heard or not
+        assert (await replays.answered(a_request("l"), "f", next_one, gone=gone)).status_code == 200
+    assert next(answers) == 200
+
+
 async def test_who_waited_too_long_is_told() -> None:
     """409 with a time after which to come again; who has left is not waited for either."""
     replays, never = Replays(store=MemoryReplyStore(), longest_wait=0.05), asyncio.Event()

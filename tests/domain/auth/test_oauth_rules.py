@@ -79,7 +79,15 @@ def test_other_patterns() -> None:
     assert allowed("https://x.example/cb/1", ("https://x.example/cb/*",))
     assert not allowed("https://x.example/cb", ("https://x.example/cb/*",))
     assert not allowed("https://x.example:443/", ("https://x.example/",))
+    assert allowed("https://x.example/cb/..a/.b/...?to=/../", ("https://x.example/cb/*",))
     assert allowed("http://[::1]:99/", ("http://[::1]:*/*",))
+
+
+@pytest.mark.parametrize("step", ["..", ".", "%2e%2e", ".%2E", "%2e", "..?x", "a/../../b"])
+def test_a_path_is_not_left(step: str) -> None:
+    """A browser takes such steps before it asks, so that the pattern's path would say nothing of where it ends."""
+    assert not allowed(f"https://x.example/cb/{step}", ("https://x.example/cb/*",))
+    assert not allowed(f"https://x.example/cb/{step}/back", ("https://x.example/cb/*",))
 
 
 @pytest.mark.parametrize(
