@@ -31,7 +31,8 @@ class UrlSigner:
 
     def name(self, *parts: str) -> bytes:
         """32 bytes, always the same for the same parts, that nobody can tell without the secret."""
-        return hmac.new(self.secret, json.dumps(parts).encode(), hashlib.sha256).digest()  # begins with [, no "file"
+        # JSON of a list begins with a bracket and what is signed for a URL does not: neither passes for the other.
+        return hmac.new(self.secret, json.dumps(parts).encode(), hashlib.sha256).digest()
 
     def _sign(self, key: str, expires: int) -> str:
         return hmac.new(self.secret, f"file\n{expires}\n{key}".encode(), hashlib.sha256).hexdigest()

@@ -113,7 +113,8 @@ def _check_first(sources: Sources) -> str:
     if first is not None and first.pattern is not None:
         component = f" in `{first.pattern.component}`" if first.pattern.component else ""
         lines.append(f"- Where it begins: {first.title}, line {first.pattern.first_line}{component}. {cite(first)}")
-    steps = steps_of(sources.sections(CHECK)) or steps_of(sources.runbook[:1])
+    beginnings = (steps_of([section]) for section in sources.runbook)
+    steps = steps_of(sources.sections(CHECK)) or next(filter(None, beginnings), [])
     if steps:
         best = sources.runbook[0]
         if sources.fits:

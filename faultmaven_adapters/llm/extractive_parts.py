@@ -19,7 +19,8 @@ CAUSE = ("cause", "why", "meaning")
 FIX = ("fix", "mitigat", "resol", "remed", "action", "recover")
 PREVENT = ("prevent",)
 VERIFY = ("verif", "confirm", "validat")
-NEVER = datetime.max.replace(tzinfo=UTC)
+_ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
+_NUMBERED = re.compile(r"\[(\d[\d,; ]*)\]")
 
 
 @frozen
@@ -105,12 +106,17 @@ def in_code(text: str) -> str:
 
 
 def steps_of(sections: Iterable[Source]) -> list[str]:
-    """The section's own list items or sentences, each cited; code blocks stay whole."""
+    """The section's own list items or sentences, each cited; code blocks stay whole.
+
+    How a report that was learnt came about is no step.
+    """
     lines: list[str] = []
     for section in sections:
         for block in blocks(section.quote):
             if len(lines) >= MOST_STEPS:
                 return lines
+            if block == NO_MODEL:
+                continue
             if block.startswith("```"):
                 lines.append(f"- {cite(section)}\n" + "\n".join(f"  {line}" for line in block.split("\n")))
             else:
@@ -122,12 +128,9 @@ def indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
-_ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
-
-
 def blocks(text: str) -> list[str]:
     """List items, paragraphs and whole code blocks, in order; a block cut at the end of the quote is closed."""
-    blocks: list[str] = []
+    found: list[str] = []
     code: list[str] | None = None
     fresh = True
     for line in text.split("\n"):
@@ -135,23 +138,23 @@ def blocks(text: str) -> list[str]:
             if code is None:
                 code = [line.strip()]
             else:
-                blocks.append("\n".join([*code, "```"]))
+                found.append("\n".join([*code, "```"]))
                 code, fresh = None, True
         elif code is not None:
             code.append(line)
         elif not line.strip() or line.startswith("#"):
             fresh = True
         elif _ITEM.match(line):
-            blocks.append(_ITEM.sub("", line).strip())
+            found.append(_ITEM.sub("", line).strip())
             fresh = False
-        elif fresh or not blocks:
-            blocks.append(line.strip())
+        elif fresh or not found:
+            found.append(line.strip())
             fresh = False
         else:
-            blocks[-1] += " " + line.strip()
+            found[-1] += " " + line.strip()
     if code is not None and len(code) > 1:
-        blocks.append("\n".join([*code, "```"]))
-    return blocks
+        found.append("\n".join([*code, "```"]))
+    return found
 
 
 def quoted(text: str) -> str:
@@ -187,9 +190,6 @@ def cite(source: Source) -> str:
 
 def as_sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
-
-
-_NUMBERED = re.compile(r"\[(\d[\d,; ]*)\]")
 
 
 def shortened(text: str, length: int) -> str:

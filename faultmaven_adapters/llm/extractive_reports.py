@@ -8,7 +8,6 @@ from .extractive_parts import (
     FIX,
     MOST_FAILURES,
     MOST_STEPS,
-    NEVER,
     NO_MODEL,
     PREVENT,
     VERIFY,
@@ -141,8 +140,9 @@ def _done(sources: Sources) -> list[str]:
 
 def _timeline(sources: Sources) -> list[str]:
     """When each failure begins, as its file writes the time, and then how far the case came when."""
-    began = sorted((s for s in sources.failures if moment_of(s) is not None), key=lambda s: moment_of(s) or NEVER)
-    failures = [f"- {time_of(s)}: `{in_code(template_of(s))}` begins in {s.title} {cite(s)}" for s in began]
+    began = [(at, s) for s in sources.failures if (at := moment_of(s)) is not None]
+    began.sort(key=lambda one: one[0])
+    failures = [f"- {time_of(s)}: `{in_code(template_of(s))}` begins in {s.title} {cite(s)}" for _, s in began]
     return [*failures[:MOST_FAILURES], *_lines(sources.facts("milestone"))]
 
 

@@ -76,13 +76,22 @@ def evidence_sources(found: CaseFindings) -> list[Source]:
     return [*patterns, *passages[:MOST_PASSAGES]]
 
 
+#: A section with nothing in it, or with what the reports' prompts ask for where nothing is known.
+_EMPTY = re.compile(
+    r"(?:#[^\n]*(?:\n\s*|$))*(?:[-*]\s*)?(?:Not known from (?:the evidence|this case)\.?)?", re.IGNORECASE
+)
+
+
 def runbook_sources(runbooks: Sequence[Runbook], asked: Sequence[str]) -> list[Source]:
-    """The first runbook whole, of the others the section that was found. ``asked`` is what they were searched with."""
+    """The first runbook whole, of the others the section that was found. ``asked`` is what they were searched with.
+
+    A chapter of a report that was learnt and says that nothing is known is no source: its "Resolution" is no fix.
+    """
     sources = []
     for place, runbook in enumerate(runbooks):
         hit = runbook.hit
         good = fits(runbook, asked)
-        sections = [s for s in runbook.sections if s.text.strip()] if place == 0 else []
+        sections = [s for s in runbook.sections if not _EMPTY.fullmatch(s.text.strip())] if place == 0 else []
         chosen = sections or [Section(heading=hit.section, text=hit.snippet)]
         sources += [
             Source(
@@ -131,7 +140,7 @@ def fits(runbook: Runbook, asked: Sequence[str]) -> bool:
 
 
 def case_sources(case: Case, messages: Sequence[CaseMessage]) -> list[Source]:
-    """What the case itself tells, for its post-mortem."""
+    """What the case itself tells, for a report on it."""
     facts = [f"Opened {case.created_at:%Y-%m-%d %H:%M} UTC."]
     if case.closed_at:
         reason = case.closure_reason.value if case.closure_reason else "no reason given"
@@ -140,20 +149,24 @@ def case_sources(case: Case, messages: Sequence[CaseMessage]) -> list[Source]:
         facts.append(f"Resolution notes: {case.resolution_notes}")
     if case.description:
         facts.append(f"Description: {case.description[:LONGEST_QUOTE]}")
-    said = [(f"{m.role.value}, turn {m.turn_number}", "said", m.content) for m in messages]
-    noted = [("case", "fact", fact) for fact in facts]
-    return [
-        Source(
-            number=0,
-            kind=SourceKind.CASE,
-            source_id=case.case_id,
-            title=case.title,
-            role=role,
-            section=section,
-            quote=text[:LONGEST_QUOTE],
-        )
-        for section, role, text in [*noted, *said]
+    said = [
+        case_source(case, role="said", section=f"{m.role.value}, turn {m.turn_number}", text=m.content)
+        for m in messages
     ]
+    return [*[case_source(case, role="fact", section="case", text=fact) for fact in facts], *said]
+
+
+def case_source(case: Case, *, role: str, section: str, text: str) -> Source:
+    """A ``role`` of fact or said: what the case holds as true, or what somebody wrote in it."""
+    return Source(
+        number=0,
+        kind=SourceKind.CASE,
+        source_id=case.case_id,
+        title=case.title,
+        role=role,
+        section=section,
+        quote=text[:LONGEST_QUOTE],
+    )
 
 
 def numbered(sources: Sequence[Source]) -> tuple[Source, ...]:

@@ -28,7 +28,7 @@ def observed(
     """
     failing = [finding for finding in found.findings if _fails(finding.pattern)]
     patterns = [finding.pattern for finding in failing if finding.pattern is not None]
-    began = [onset for onset in found.onsets if _fails(onset.pattern) and onset.at is not None]
+    began = _beginnings(found)
     return Observed(
         turn_number=turn_number,
         question=question,
@@ -43,6 +43,13 @@ def observed(
         suspects=tuple(_suspected(source) for source in sources if source.role == "suspect"),
         fix=next(_fixes(cited), None) if failing else None,
     )
+
+
+def _beginnings(found: CaseFindings) -> list[Onset]:
+    """In the order of time: of the suspects where there are any, for what failed all along is no beginning."""
+    failing = [onset for onset in found.onsets if _fails(onset.pattern) and onset.at is not None]
+    suspected = {(suspect.source, suspect.pattern.template) for suspect in found.suspects}
+    return [onset for onset in failing if (onset.source, onset.pattern.template) in suspected] or failing
 
 
 def first_step(text: str) -> str:

@@ -3,14 +3,13 @@
 Which of them are worth writing is advised from what the knowledge base holds already.
 """
 
-import re
 from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
 
 from attrs import frozen
 
-from ..case import Case, CaseMessage, CaseStatus, Investigation, Overview, Report, Role
+from ..case import Case, CaseMessage, CaseStatus, Investigation, Overview, Report, Role, is_default_title
 from ..kernel.clock import Clock
 from ..kernel.errors import Unavailable
 from ..kernel.job_desk import JobDesk
@@ -24,18 +23,15 @@ from .errors import CaseNotEnded
 from .events import ReportRequested
 from .executor import Executor
 from .gathering import Gathering
-from .models import ModelCall, Source, SourceKind, Task
+from .models import ModelCall, Source, Task
 from .ports import AgentTransactions, Cases, Evidence, Knowledge
 from .results import citation_dicts
 from .router import Models
 
-#: How alike a runbook is, as the cosine between it and the case's own words: from here on it is about the same, and
-#: from there on it may be. Published figures.
+#: How alike a runbook is, as the cosine between it and the case's own words: from SAME on it is about the same, from
+#: ALIKE on it may be. The API that clients were written against names these two figures.
 SAME, ALIKE = 0.85, 0.70
 MOST_SAID, LONGEST_TITLE = 200, 200
-#: What is written about one incident is no runbook for the next.
-_OF_ONE_INCIDENT = frozenset({"incident_report", "post_mortem"})
-_UNNAMED = re.compile(r"Case-\d{4}-\d+")
 
 
 class ReportType(StrEnum):
@@ -49,6 +45,8 @@ _TITLES = {
     ReportType.RUNBOOK: "Runbook",
     ReportType.POST_MORTEM: "Post-mortem",
 }
+#: What is written about one incident is no runbook for the next.
+_OF_ONE_INCIDENT = frozenset({ReportType.INCIDENT_REPORT, ReportType.POST_MORTEM})
 
 
 @frozen(kw_only=True)
@@ -245,18 +243,9 @@ class Reports:
 
 def established(overview: Overview) -> list[Source]:
     """What the investigation found out, each fact with what it rests on; ``section`` says what it is a fact about."""
-    case, investigation = overview.case, overview.investigation
     return [
-        Source(
-            number=0,
-            kind=SourceKind.CASE,
-            source_id=case.case_id,
-            title=case.title,
-            role="fact",
-            section=section,
-            quote=text[: context.LONGEST_QUOTE],
-        )
-        for section, text in _facts(investigation)
+        context.case_source(overview.case, role="fact", section=section, text=text)
+        for section, text in _facts(overview.investigation)
     ]
 
 
@@ -293,7 +282,7 @@ def _about(overview: Overview, said: Iterable[CaseMessage]) -> str:
 def _words(overview: Overview) -> list[str]:
     """What a runbook would have to be about: the problem, its cause, and the case as it is named and described."""
     case, found = overview.case, overview.investigation
-    named = "" if _UNNAMED.fullmatch(case.title) else case.title
+    named = "" if is_default_title(case.title) else case.title
     parts = (found.problem_statement, found.root_cause, f"{named}\n{case.description}".strip())
     return [part[: context.LONGEST_QUESTION] for part in dict.fromkeys(parts) if part and part.strip()]
 

@@ -38,6 +38,7 @@ from .models import (
     Priority,
     Report,
     Role,
+    is_default_title,
     valid_next,
 )
 from .ports import (
@@ -104,6 +105,7 @@ __all__ = [
     "WrongTransition",
     "actions",
     "disposition",
+    "is_default_title",
     "is_stuck",
     "stage_of",
     "valid_next",

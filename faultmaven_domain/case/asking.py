@@ -10,7 +10,11 @@ from .progress import active, shortened
 
 #: A question that got a no is not put again for so many turns.
 PATIENCE = 3
-START = "Shall I start a formal investigation to find the root cause?"
+_MOVES = {
+    CaseStatus.INVESTIGATING: "Shall I start a formal investigation to find the root cause?",
+    CaseStatus.RESOLVED: "Shall I mark the case as resolved? It cannot be opened again.",
+    CaseStatus.CLOSED: "Shall I close the case? It cannot be opened again.",
+}
 
 
 def question(case: Case, investigation: Investigation, *, turn_number: int) -> Asked | None:
@@ -45,10 +49,9 @@ def putting_off(investigation: Investigation, subject: Subject, *, turn_number: 
     return evolve(investigation, put_off=(*others, later))
 
 
-def ending(to: CaseStatus) -> Asked:
-    """The question before a case ends."""
-    how = "mark the case as resolved" if to is CaseStatus.RESOLVED else "close the case"
-    return Asked(subject=Subject.STATUS, question=f"Shall I {how}? It cannot be opened again.", to=to)
+def status_question(to: CaseStatus) -> Asked:
+    """The question before a case moves on. Consulting, where each begins, is no status to move to."""
+    return Asked(subject=Subject.STATUS, question=_MOVES[to], to=to)
 
 
 def _questions(case: Case, investigation: Investigation) -> Iterator[Asked]:
@@ -59,7 +62,7 @@ def _questions(case: Case, investigation: Investigation) -> Iterator[Asked]:
         yield Asked(subject=Subject.PROBLEM, question=f"Is this the problem: “{investigation.problem_statement}”?")
     if case.status is CaseStatus.CONSULTING:
         if investigation.problem_confirmed:
-            yield Asked(subject=Subject.STATUS, question=START, to=CaseStatus.INVESTIGATING)
+            yield status_question(CaseStatus.INVESTIGATING)
         return
     suspect = active(investigation)
     if suspect is not None and investigation.root_cause is None:
@@ -72,4 +75,4 @@ def _questions(case: Case, investigation: Investigation) -> Iterator[Asked]:
     if applied and not investigation.has(Milestone.SOLUTION_VERIFIED):
         yield Asked(subject=Subject.SOLUTION_VERIFIED, question="Has the solution fixed the problem?")
     if investigation.has(Milestone.SOLUTION_VERIFIED) and CaseStatus.RESOLVED in NEXT[case.status]:
-        yield ending(CaseStatus.RESOLVED)
+        yield status_question(CaseStatus.RESOLVED)

@@ -5,7 +5,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from . import progress
-from .asking import START, ending, putting_off, question, question_of
+from .asking import putting_off, question, question_of, status_question
 from .investigation import Asked, Decision, Intent, IntentType, Investigation, Milestone, Subject, TurnProgress
 from .models import NEXT, Case, CaseStatus, valid_next
 from .suggestions import actions
@@ -101,7 +101,6 @@ def followed(
     if after.status is CaseStatus.INVESTIGATING:
         investigation = evolve(
             investigation,
-            decided_to_investigate=True,
             investigating_since=investigation.investigating_since or at,
             problem_confirmed=investigation.problem_statement is not None,
             put_off=(),
@@ -109,8 +108,7 @@ def followed(
         )
     if after.status is CaseStatus.RESOLVED and investigation.has(Milestone.SOLUTION_APPLIED):
         why = {Milestone.SOLUTION_VERIFIED: "The user called the case resolved."}
-        investigation, new = progress.reaching(investigation, why, turn_number=turn_number, at=at)
-        investigation = evolve(investigation, solution_verified_at=at) if new else investigation
+        investigation = progress.reaching(investigation, why, turn_number=turn_number, at=at)
     asked = question(after, investigation, turn_number=turn_number)
     return evolve(investigation, asked=asked, updated_at=at)
 
@@ -189,20 +187,14 @@ def _about_the_cause(now: _Now, about: str, yes: bool) -> Outcome:
     text = next((one.text for one in before.hypotheses if one.hypothesis_id == about), "")
     if yes:
         after = evolve(before, hypotheses=progress.confirmed(before.hypotheses, about), root_cause=text)
-        after, _ = progress.reaching(
-            after, {Milestone.ROOT_CAUSE_IDENTIFIED: _SAID_SO}, turn_number=now.turn_number, at=now.at
-        )
-        return _going_on(now, after, f"Noted as the root cause: {text}")
+        now = evolve(now, investigation=after)
+        return _established(now, Milestone.ROOT_CAUSE_IDENTIFIED, f"Noted as the root cause: {text}")
     ruled_out = evolve(before, hypotheses=progress.refuted(before.hypotheses, about))
     return _going_on(now, ruled_out, f"Ruled out: {text}")
 
 
 def _established(now: _Now, milestone: Milestone, reply: str) -> Outcome:
-    after, _ = progress.reaching(now.investigation, {milestone: _SAID_SO}, turn_number=now.turn_number, at=now.at)
-    if milestone is Milestone.SOLUTION_APPLIED:
-        after = evolve(after, solution_applied_at=now.at)
-    else:
-        after = evolve(after, solution_verified_at=now.at)
+    after = progress.reaching(now.investigation, {milestone: _SAID_SO}, turn_number=now.turn_number, at=now.at)
     return _going_on(now, after, reply)
 
 
@@ -215,17 +207,15 @@ def _moved(now: _Now, to: CaseStatus) -> Outcome:
         problem = after.problem_statement
         reply = f"The investigation has begun. {_finding(problem)}"
         return Outcome(case=case, investigation=after, reply=_with(reply, after.asked))
-    reply = f"The case is {to.value}. {_not_established(case, after)}Its post-mortem is being written."
+    reply = f"The case is {to.value}. {_not_established(after)}Its post-mortem is being written."
     return Outcome(case=case, investigation=after, reply=reply)
 
 
 def _asked_first(now: _Now, to: CaseStatus) -> Outcome:
     if (impossible := _impossible(now, to)) is not None:
         return impossible
-    asked = ending(to)
-    if to is CaseStatus.INVESTIGATING:
-        asked = Asked(subject=Subject.STATUS, question=START, to=to)
-    return _asking(now, asked, f"{_not_established(now.case, now.investigation, to)}{asked.question}")
+    asked = status_question(to)
+    return _asking(now, asked, f"{_not_established(now.investigation)}{asked.question}")
 
 
 def _impossible(now: _Now, to: CaseStatus) -> Outcome | None:
@@ -241,10 +231,10 @@ def _possible(case: Case) -> str:
     return f"It can become {' or '.join(after)}." if after else "It cannot change any more."
 
 
-def _not_established(case: Case, investigation: Investigation, to: CaseStatus | None = None) -> str:
+def _not_established(investigation: Investigation) -> str:
     """What is still open where an investigated case ends; '' where nothing is, or nobody looked for it."""
     open_yet = [what for milestone, what in _UNESTABLISHED.items() if not investigation.has(milestone)]
-    if not open_yet or investigation.investigating_since is None or to is CaseStatus.INVESTIGATING:
+    if not open_yet or not investigation.decided_to_investigate:
         return ""
     return f"Not established: {', '.join(open_yet)}. "
 
@@ -260,8 +250,7 @@ def _declined(now: _Now, subject: Subject, reply: str) -> Outcome:
 def _going_on(now: _Now, after: Investigation, reply: str) -> Outcome:
     """With the next question put."""
     asked = question(now.case, after, turn_number=now.turn_number)
-    idle = now.investigation.idle if after.reached == now.investigation.reached else 0
-    after = evolve(after, asked=asked, idle=idle, updated_at=now.at)
+    after = evolve(after, asked=asked, updated_at=now.at)
     return Outcome(case=now.case, investigation=after, reply=_with(reply, asked))
 
 

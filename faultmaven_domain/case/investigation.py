@@ -207,10 +207,9 @@ class Seen:
 class Investigation:
     """One case's. A case that has none yet has a new one of its id.
 
-    ``turns`` is how many turns were looked at, ``idle`` how many of the last of them in a row got nowhere, and
-    ``last_progress_turn`` the last turn that reached a milestone or added a hypothesis. ``asked`` is the one question
-    that is open. ``refused_problem`` is a statement the user said no to. ``title_given``: whether somebody has named
-    the case; None until it was named by anyone, so that its first title says whether it was given.
+    ``idle`` is how many of the last turns in a row got nowhere. ``asked`` is the one question that is open.
+    ``refused_problem`` is a statement the user said no to. ``title_given``: whether somebody has named the case; None
+    until it was named by anyone, so that its first title says whether it was given.
     """
 
     case_id: str
@@ -222,23 +221,33 @@ class Investigation:
     hypotheses: tuple[Hypothesis, ...] = ()
     root_cause: str | None = None
     solution: str | None = None
-    solution_applied_at: datetime | None = None
-    solution_verified_at: datetime | None = None
     asked: Asked | None = None
     put_off: tuple[PutOff, ...] = ()
-    decided_to_investigate: bool = False
     investigating_since: datetime | None = None
     has_evidence: bool = False
-    turns: int = 0
     idle: int = 0
-    last_progress_turn: int = 0
     title_given: bool | None = None
     decided: tuple[Decided, ...] = ()
     seen: tuple[Seen, ...] = ()
     updated_at: datetime | None = None
 
     def has(self, milestone: Milestone) -> bool:
-        return any(reached.milestone is milestone for reached in self.reached)
+        return self.reached_at(milestone) is not None
+
+    def reached_at(self, milestone: Milestone) -> datetime | None:
+        return next((one.at for one in self.reached if one.milestone is milestone), None)
+
+    @property
+    def decided_to_investigate(self) -> bool:
+        return self.investigating_since is not None
+
+    @property
+    def solution_applied_at(self) -> datetime | None:
+        return self.reached_at(Milestone.SOLUTION_APPLIED)
+
+    @property
+    def solution_verified_at(self) -> datetime | None:
+        return self.reached_at(Milestone.SOLUTION_VERIFIED)
 
 
 @frozen(kw_only=True)

@@ -1,5 +1,6 @@
 """A case: one incident being looked into, the conversation about it and the reports it ends in."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -175,3 +176,8 @@ def checked_description(description: str) -> str:
 def default_title(*, at: datetime, number: int) -> str:
     """What a case is called that came without a name: Case-MMDD-N, the owner's N-th."""
     return f"Case-{at:%m%d}-{number}"
+
+
+def is_default_title(title: str) -> bool:
+    """Whether a title is of the form that a case gets by itself, and so tells nothing of it."""
+    return re.fullmatch(r"Case-\d{4}-\d+", title) is not None

@@ -24,11 +24,13 @@ def observed_by(case: Case, investigation: Investigation, observed: Observed, *,
         return Outcome(case=case, investigation=investigation)
     turn = observed.turn_number
     after = _with_problem(investigation, observed, case.description)
-    after = evolve(after, has_evidence=_has_evidence(observed), turns=investigation.turns + 1, updated_at=at)
-    after, new = progress.reaching(after, progress.facts(observed), turn_number=turn, at=at)
-    after, supposed = _with_suspects(after, observed)
-    if not new and not supposed:
-        after = evolve(after, idle=investigation.idle + 1)
+    after = evolve(after, has_evidence=_has_evidence(observed), updated_at=at)
+    facts = progress.facts(observed)
+    after = progress.reaching(after, facts, turn_number=turn, at=at)
+    hypotheses = progress.supposed(after.hypotheses, observed.suspects, turn_number=turn)
+    after = evolve(after, hypotheses=hypotheses)
+    new = after.reached != investigation.reached or progress.supposes_more(investigation, after)
+    after = progress.regrounded(evolve(after, idle=0 if new else investigation.idle + 1), facts)
     if observed.fix and observed.fix.strip() and not after.has(Milestone.SOLUTION_APPLIED):
         after = evolve(after, solution=observed.fix.strip()[:LONGEST_SOLUTION])
     after = renewed(case, after, turn_number=turn)
@@ -52,15 +54,6 @@ def _with_problem(investigation: Investigation, observed: Observed, description:
         statement = statement_of(said, corrects=True) or statement
     severity = severity_of(statement, observed) if statement else None
     return evolve(investigation, problem_statement=statement, severity=severity)
-
-
-def _with_suspects(investigation: Investigation, observed: Observed) -> tuple[Investigation, bool]:
-    hypotheses = progress.supposed(investigation.hypotheses, observed.suspects, turn_number=observed.turn_number)
-    after = evolve(investigation, hypotheses=hypotheses)
-    if not progress.supposes_more(investigation, after):
-        return after, False
-    last = max(investigation.last_progress_turn, observed.turn_number)
-    return evolve(after, last_progress_turn=last, idle=0), True
 
 
 def _named(case: Case, investigation: Investigation, at: datetime) -> Outcome:

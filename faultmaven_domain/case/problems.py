@@ -4,6 +4,7 @@ import re
 
 from .investigation import Observed
 from .models import Priority
+from .words import words_in
 
 LONGEST_STATEMENT = 300
 
@@ -37,7 +38,17 @@ _NOT_THAT = re.compile(
     re.IGNORECASE,
 )
 _HELLO = re.compile(
-    r"\s*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|dear)\b(?: (?:all|there|team))?[\s,.!:-]*", re.I
+    r"\s*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|dear)\b(?: (?:all|there|team))?[\s,.!:-]*",
+    re.IGNORECASE,
+)
+#: What is asked for after a problem is told, and is no part of it.
+_ASKING = re.compile(
+    r"(?<![\s,;:–—-])[\s,;:–—-]+"
+    r"(?:(?:so |and )?(?:can|could|would|will) (?:you|anyone|anybody|someone|somebody) (?:please )?"
+    r"(?:help|assist)(?: (?:me|us|out))*(?: with (?:this|that|it))?|"
+    r"(?:please|pls|any) help(?: (?:me|us))?|help(?: please)?|"
+    r"any (?:ideas?|hints?|clues?)|what (?:can|should|do|shall) (?:i|we) do(?: now)?)(?: please)?\s*[?.!]*$",
+    re.IGNORECASE,
 )
 
 
@@ -57,7 +68,7 @@ def statement_of(message: str, *, corrects: bool = False) -> str | None:
         if _tells(sentence) or (corrects and _is_plain(sentence)):
             both = " ".join(sentences[number : number + 2])
             more = number + 1 < len(sentences) and _tells(sentences[number + 1]) and len(both) <= LONGEST_STATEMENT
-            return _fitted(both if more else sentence)
+            return _fitted(_ASKING.sub("", both if more else sentence))
     return None
 
 
@@ -81,7 +92,8 @@ def severity_of(statement: str, observed: Observed) -> Priority:
 
     Critical: an outage, production down, data lost or a breach, or it is said to be critical. High: users, customers,
     money or production are named, something crashes or nothing of it works, it is urgent, or a thousand records fail.
-    Low: it is called minor or cosmetic, and fewer than a hundred records fail. Otherwise medium.
+    Low: it is called minor or cosmetic, or happens sometimes or in a test system, and fewer than a hundred records
+    fail. Otherwise medium.
     """
     words = _plain(statement)
     if re.search(
@@ -139,4 +151,4 @@ def _fitted(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", re.sub(r"['’`]", "", text.casefold())))
+    return " ".join(words_in(text))

@@ -14,6 +14,8 @@ STUCK_AFTER = 3
 #: How many hypotheses are held open at once; of more, the least likely are let go.
 MOST_OPEN = 8
 OPEN = frozenset({HypothesisStatus.CAPTURED, HypothesisStatus.ACTIVE})
+#: Milestones whose grounds tell of all the files there are.
+_OF_ALL_FILES = frozenset({Milestone.SYMPTOM_VERIFIED, Milestone.SCOPE_ASSESSED, Milestone.TIMELINE_ESTABLISHED})
 _SOLUTION = frozenset({Milestone.SOLUTION_PROPOSED, Milestone.SOLUTION_APPLIED, Milestone.SOLUTION_VERIFIED})
 
 
@@ -56,18 +58,25 @@ def facts(observed: Observed) -> dict[Milestone, str]:
 
 def reaching(
     investigation: Investigation, milestones: dict[Milestone, str], *, turn_number: int, at: datetime
-) -> tuple[Investigation, tuple[Milestone, ...]]:
-    """With those milestones that were not reached before, and which those are, in the order of an investigation."""
-    new = tuple(one for one in Milestone if one in milestones and not investigation.has(one))
-    if not new:
-        return investigation, ()
-    reached = tuple(Reached(milestone=one, turn_number=turn_number, at=at, why=milestones[one]) for one in new)
-    return evolve(
-        investigation,
-        reached=investigation.reached + reached,
-        last_progress_turn=max(investigation.last_progress_turn, turn_number),
-        idle=0,
-    ), new
+) -> Investigation:
+    """With those milestones that were not reached before, each with its grounds, in the order of an investigation."""
+    new = tuple(
+        Reached(milestone=one, turn_number=turn_number, at=at, why=milestones[one])
+        for one in Milestone
+        if one in milestones and not investigation.has(one)
+    )
+    return evolve(investigation, reached=investigation.reached + new, idle=0) if new else investigation
+
+
+def regrounded(investigation: Investigation, milestones: dict[Milestone, str]) -> Investigation:
+    """What the files show of a milestone by now, more of them than when it was reached, in the place of its grounds."""
+    reached = tuple(
+        evolve(one, why=milestones[one.milestone])
+        if one.milestone in _OF_ALL_FILES and one.milestone in milestones
+        else one
+        for one in investigation.reached
+    )
+    return evolve(investigation, reached=reached)
 
 
 def hypothesis_id(text: str) -> str:

@@ -32,7 +32,7 @@ _TOOLS = (
     "gcloud|az|terraform|ansible|ssh|curl|df|du|lsof|ps|kill|top|free|iptables|ip|ss|dig|nslookup|openssl|git|npm|pip"
 )
 _COMMAND = re.compile(
-    rf"`+(?:\w*\n)?\s*\$?\s*((?:{_TOOLS})\s[^`\n]+?)\s*(?:\n[^`]*)?`+|^\s*\$\s+((?:{_TOOLS})\s.+)$", re.M
+    rf"`+(?:\w*\n)?\s*\$?\s*((?:{_TOOLS})\s[^`\n]+?)\s*(?:\n[^`]*)?`+|^\s*\$\s+((?:{_TOOLS})\s.+)$", re.MULTILINE
 )
 
 

@@ -65,10 +65,10 @@ def word_of(message: str) -> Word | None:
 
     A wish to investigate, to resolve or to close may have a sentence or two behind it; a yes or a no stands alone.
     """
-    said = _words(message)
+    said = words_in(message)
     if "?" in message or not 1 <= len(said) <= _LONGEST:
         return None
-    first = " ".join(_words(re.split(r"[.!;:\n]", message.strip(), maxsplit=1)[0]))
+    first = " ".join(words_in(re.split(r"[.!;:\n]", message.strip(), maxsplit=1)[0]))
     for word, pattern in ((Word.INVESTIGATE, _INVESTIGATE), (Word.RESOLVE, _RESOLVE), (Word.CLOSE, _CLOSE)):
         if pattern.fullmatch(first):
             return word
@@ -77,6 +77,6 @@ def word_of(message: str) -> Word | None:
     return Word.NO if said[0] in _NO and _WITH_NO.issuperset(said) else None
 
 
-def _words(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
     """In small letters, without what stands between and inside them."""
     return re.findall(r"\w+", re.sub(r"['’`]", "", text.casefold()))

@@ -11,9 +11,9 @@ from ..kernel.extraction import Offload, TextExtractor
 from ..kernel.files import FileProvider, StoredFile
 from ..kernel.ids import IdSource
 from ..kernel.job_desk import JobDesk
-from ..kernel.jobs import JobState
 from ..kernel.paging import Page, check_paging
 from ..kernel.principal import Principal
+from .adding import Adding, as_it_stands
 from .chunking import is_markdown, sections, title_of
 from .errors import CollectionNotFound, DocumentNotFound
 from .events import DocumentDeleted, EmbeddingRequested
@@ -24,7 +24,6 @@ from .models import (
     Added,
     Collection,
     Document,
-    DocumentStatus,
     DocumentText,
     OwnOrGlobal,
     Scope,
@@ -38,7 +37,6 @@ from .models import (
     checked_name,
     checked_query,
     checked_tags,
-    storable,
 )
 from .ports import EmbeddingModel, KnowledgeTransactions, KnowledgeUnitOfWork, VectorProvider
 from .searching import Searching
@@ -46,8 +44,6 @@ from .searching import Searching
 #: Where this room's files lie in the store.
 PREFIX = "knowledge/"
 ORPHANED_AFTER = timedelta(hours=24)
-#: A longer text stays with its document's row and does not travel with the job.
-LONGEST_PAYLOAD = 50_000
 REINDEXED_AT_ONCE = 100
 
 
@@ -87,12 +83,20 @@ class KnowledgeService:
         Raises: InvalidInput; TooLarge; Forbidden for a global one by anyone but an admin; AlreadyExists for an id that
         is another's.
         """
-        content = checked_content(content)
-        wanted = self._document(
-            principal, title, document_type, tags, collection, metadata, source, global_, document_id
+        adding, content = self._adding(), checked_content(content)
+        wanted = adding.wanted(
+            principal=principal,
+            title=title,
+            document_type=document_type,
+            tags=tags,
+            collection=collection,
+            metadata=metadata,
+            source=source,
+            global_=global_,
+            document_id=document_id,
         )
         wanted = evolve(wanted, sha256=sha256(content.encode()).hexdigest())
-        return await self._add(principal, wanted, content=content, title_given=True)
+        return await adding.add(wanted, by=principal.user_id, content=content, title_given=True)
 
     async def add_file(
         self,
@@ -116,16 +120,24 @@ class KnowledgeService:
         Raises: InvalidInput; UnsupportedFile by its name; Forbidden; AlreadyExists as above. The file itself is then an
         orphan, swept later.
         """
-        name = checked_filename(filename)
+        adding, name = self._adding(), checked_filename(filename)
         if stored.size == 0:
             raise InvalidInput("The file is empty.", field="file")
         given = title is not None and bool(title.strip())
         known = title if given and title else title_of("", filename=name) or name
-        wanted = self._document(
-            principal, known, document_type, tags, collection, metadata, source, global_, document_id
+        wanted = adding.wanted(
+            principal=principal,
+            title=known,
+            document_type=document_type,
+            tags=tags,
+            collection=collection,
+            metadata=metadata,
+            source=source,
+            global_=global_,
+            document_id=document_id,
         )
         wanted = evolve(wanted, sha256=stored.sha256, filename=name, file_key=stored.key)
-        return await self._add(principal, wanted, content=None, title_given=given)
+        return await adding.add(wanted, by=principal.user_id, content=None, title_given=given)
 
     async def get(self, *, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None) -> DocumentText:
         """With its text, empty while that is still being read; ``scope`` is as for the list, None both.
@@ -163,7 +175,7 @@ class KnowledgeService:
             items = await documents.of_owner(
                 owner, document_type=document_type, collection=collection, limit=limit, offset=offset
             )
-            items = [await _as_it_stands(unit, item) for item in items]
+            items = [await as_it_stands(unit, item) for item in items]
         return Page(items=tuple(items), total=total, limit=limit, offset=offset)
 
     async def update(
@@ -202,7 +214,9 @@ class KnowledgeService:
                 changed = evolve(changed, metadata=checked_metadata(metadata))
             changed = evolve(changed, updated_at=self.clock.now())
             if anew:
-                changed = await self._ask(unit, changed, by=principal.user_id, title_given=True, tags_given=True)
+                changed = await self._adding().ask(
+                    unit, changed, by=principal.user_id, title_given=True, tags_given=True
+                )
             else:
                 await unit.documents.save(changed)
         if anew:
@@ -314,13 +328,13 @@ class KnowledgeService:
         # Asked for, a document is no longer ready, so the next question gives others. All are: those that another
         # model embedded, and those that any did.
         models = (self.embeddings.name,) if only_missing else (self.embeddings.name, None)
-        asked = 0
+        adding, asked = self._adding(), 0
         for model in models:
             while True:
                 async with self.transactions.begin() as unit:
                     some = await unit.documents.not_embedded_with(model, limit=REINDEXED_AT_ONCE)
                     for document in some:
-                        await self._ask(unit, document, by=document.owner_id, title_given=True, tags_given=True)
+                        await adding.ask(unit, document, by=document.owner_id, title_given=True, tags_given=True)
                 if not some:
                     break
                 asked += len(some)
@@ -343,108 +357,13 @@ class KnowledgeService:
 
     # --- how
 
-    def _document(
-        self,
-        principal: Principal,
-        title: str,
-        document_type: str,
-        tags: tuple[str, ...],
-        collection: str,
-        metadata: dict[str, object] | None,
-        source: str | None,
-        global_: bool,
-        document_id: str | None,
-    ) -> Document:
-        if global_:
-            principal.require_admin()
-        now = self.clock.now()
-        return Document(
-            document_id=document_id or self.ids.new("doc"),
-            owner_id=None if global_ else principal.user_id,
-            title=checked_document_title(title),
-            document_type=checked_name(document_type, what="document_type"),
-            status=DocumentStatus.PROCESSING,
-            job_id="",
-            created_at=now,
-            updated_at=now,
-            collection=checked_name(collection, what="collection"),
-            tags=checked_tags(tags),
-            metadata=checked_metadata(metadata or {}),
-            source=storable(source) if source is not None else None,
-        )
-
-    async def _add(self, principal: Principal, wanted: Document, *, content: str | None, title_given: bool) -> Added:
-        old_file: str | None = None
-        async with self.transactions.begin() as unit:
-            known = await unit.documents.by_source(wanted.owner_id, wanted.source) if wanted.source else None
-            known = known and await _as_it_stands(unit, known)
-            made = await unit.documents.get(wanted.document_id)
-            if made is not None:
-                if made.owner_id != wanted.owner_id:
-                    raise AlreadyExists(document_id=wanted.document_id)
-                old_file = wanted.file_key
-                added = Added(document=await _as_it_stands(unit, made))
-            elif known is not None and _same(known, wanted, title_given):
-                old_file = wanted.file_key
-                added = Added(document=known, unchanged=True)
-            else:
-                if known is not None:
-                    old_file = known.file_key
-                    wanted = evolve(
-                        wanted, document_id=known.document_id, created_at=known.created_at, revision=known.revision,
-                        embedded_with=known.embedded_with, passage_count=known.passage_count,
-                    )  # fmt: skip
-                if content is None:
-                    await unit.contents.delete(wanted.document_id)
-                else:
-                    await unit.contents.set(wanted.document_id, content)
-                asked = await self._ask(
-                    unit,
-                    wanted,
-                    by=principal.user_id,
-                    content=content or "",
-                    title_given=title_given,
-                    tags_given=bool(wanted.tags),
-                )
-                added = Added(document=asked)
-        if not added.unchanged:
-            await self._search().changed()
-        if old_file is not None and old_file != added.document.file_key:
-            await self.files.delete(old_file)
-        return added
-
-    async def _ask(
-        self,
-        unit: KnowledgeUnitOfWork,
-        document: Document,
-        *,
-        by: str | None,
-        content: str = "",
-        title_given: bool,
-        tags_given: bool,
-    ) -> Document:
-        """Write the document as one that waits, and the job it waits for."""
-        document = evolve(document, job_id=self.ids.job(), status=DocumentStatus.PROCESSING, error=None)
-        metadata: dict[str, object] = {"title_given": title_given, "tags_given": tags_given}
-        if document.file_key is not None:
-            metadata |= {"file_key": document.file_key, "filename": document.filename}
-        message = EmbeddingRequested(
-            job_id=document.job_id,
-            document_id=document.document_id,
-            content=content if len(content) <= LONGEST_PAYLOAD else "",
-            metadata=metadata,
-        )
-        await unit.documents.save(document)
-        await self._desk().ask(unit, message, owner_id=by, subject_id=document.document_id)
-        return document
-
     async def _seen(
         self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None
     ) -> Document:
         document = await unit.documents.get(document_id)
         if document is None or not document.visible_to(principal.user_id) or scope not in (None, document.scope):
             raise DocumentNotFound(document_id=document_id)
-        return await _as_it_stands(unit, document)
+        return await as_it_stands(unit, document)
 
     async def _changeable(
         self, unit: KnowledgeUnitOfWork, principal: Principal, document_id: str, scope: OwnOrGlobal | None = None
@@ -457,30 +376,14 @@ class KnowledgeService:
     async def _collection(self, unit: KnowledgeUnitOfWork, principal: Principal, name: str) -> Collection | None:
         return next((c for c in await unit.collections.list(principal.user_id) if c.name == name), None)
 
+    def _adding(self) -> Adding:
+        return Adding(self.transactions, self.files, self._search(), self.clock, self.ids)
+
     def _search(self) -> Searching:
         return Searching(self.transactions, self.vectors, self.embeddings, self.cache, self.ids)
 
     def _desk(self) -> JobDesk:
         return JobDesk(self.transactions, self.clock)
-
-
-async def _as_it_stands(unit: KnowledgeUnitOfWork, document: Document) -> Document:
-    """A document whose job was given up or called off waits for nothing any more, and says why."""
-    job = await unit.jobs.get(document.job_id) if document.status is DocumentStatus.PROCESSING else None
-    if job is None or job.state not in {JobState.FAILED, JobState.CANCELLED}:
-        return document
-    return evolve(document, status=DocumentStatus.FAILED, error=job.error)
-
-
-def _same(known: Document, wanted: Document, title_given: bool) -> bool:
-    """Whether adding it again would change nothing."""
-    return (
-        known.status is not DocumentStatus.FAILED
-        and known.sha256 == wanted.sha256
-        and (not title_given or known.title == wanted.title)
-        and (not wanted.tags or known.tags == wanted.tags)
-        and (known.document_type, known.collection) == (wanted.document_type, wanted.collection)
-    )
 
 
 def _sections(text: str, title: str, markdown: bool) -> tuple[Section, ...]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultmaven_adapters.llm.extractive import ExtractiveProvider
+from faultmaven_adapters.llm.extractive_parts import NO_MODEL
 from faultmaven_domain.agent import Message, Source, SourceKind, Task
 from faultmaven_domain.agent.citations import hold_to
 from faultmaven_domain.evidence import LogLine, LogPattern
@@ -176,3 +177,15 @@ async def test_no_source_passes_for_another(task: Task, text: str) -> None:
     )
 
     assert tuple(chapters) == HEADINGS[task]
+
+
+async def test_a_learnt_report_says_what_it_found() -> None:
+    """An answer passes on what an earlier case's report tells, and not how that report was made."""
+    report = evolve(section("Post-mortem", NO_MODEL), number=1)
+    summary = evolve(section("Post-mortem > Summary", "- The pool ran dry."), number=2)
+    message = Message(role="user", content="Why?", sources=(report, summary), task=Task.TURN)
+
+    content = (await ExtractiveProvider().chat([message])).content
+
+    assert content.count(NO_MODEL) == 1
+    assert "The pool ran dry. [2]" in content

@@ -81,6 +81,18 @@ def test_the_time_of_the_failures() -> None:
     assert (seen(onsets=(slow, timeless)).began, seen(onsets=(timeless,)).onsets) == (None, 0)
 
 
+def test_it_began_with_the_suspects() -> None:
+    """What failed before them and all along is not when the trouble began."""
+    noise = onset(pattern("points not credited", minutes=1))
+    suspects = (Suspect(source="app.log", pattern=POOL, score=1.0, why="It came first."),)
+
+    facts = seen(finding(POOL), onsets=(noise, onset(POOL), onset(DISK)), suspects=suspects)
+
+    assert (facts.began, facts.onsets) == (POOL.first_time, 1)
+    elsewhere = (evolve(suspects[0], source="other.log"),)
+    assert seen(finding(POOL), onsets=(noise, onset(POOL)), suspects=elsewhere).began == noise.pattern.first_time
+
+
 def test_suspects_name_their_evidence() -> None:
     """In the analysis' order and in words that are the same whichever lines were seen."""
     suspects = tuple(Suspect(source="app.log", pattern=one, score=1.0, why="It came first.") for one in (POOL, DISK))

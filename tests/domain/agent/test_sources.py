@@ -156,6 +156,17 @@ class TestRunbooks:
 
         assert len(runbook_sources([long], ["words"])) == MOST_SECTIONS
 
+    def test_chapters_that_say_nothing_are_none(self) -> None:
+        """Where a report that was learnt says that nothing is known, nothing is passed on as a fix or a cause."""
+        learnt = runbook(
+            "Post-mortem: Pool",
+            Section(heading="Resolution", text="Not known from the evidence."),
+            Section(heading="Fix", text="## Fix\n\n- not known from this case"),
+            Section(heading="Lessons", text="Not known from the evidence: who raised it."),
+        )
+
+        assert [source.section for source in runbook_sources([learnt], ["pool"])] == ["Lessons"]
+
     def test_one_that_does_not_fit_says_so(self) -> None:
         """The nearest there is may be far away, and its source is marked."""
         asked = ["why", "pool of connections is empty"]

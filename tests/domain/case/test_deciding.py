@@ -166,7 +166,6 @@ class TestTheCause:
         assert decision.progress.reached == (M.ROOT_CAUSE_IDENTIFIED,)
         reached = investigation.reached[-1]
         assert (reached.milestone, reached.turn_number, reached.at) == (M.ROOT_CAUSE_IDENTIFIED, 4, NOON)
-        assert investigation.last_progress_turn == 4
 
         later = await suspecting.shows_failures()
         assert later.asked is None

@@ -154,10 +154,33 @@ def test_any_text_makes_a_title(text: str, max_words: int) -> None:
         ("checkout fails with 502 for everybody in the whole world", "Checkout fails with 502 for everybody"),
         ("Our checkout fails. It began at noon.", "Our checkout fails"),
         ("nginx.conf is — broken!", "nginx.conf is broken"),
+        (
+            "Since shortly after 14:00 UTC about half of our customers cannot check out and see errors 503.",
+            "About half of our customers cannot check out",
+        ),
+        (
+            "After deploying v2 this morning, users report that checkout is broken",
+            "Users report that checkout is broken",
+        ),
+        (
+            "Yesterday at 10:15 the API gateway started to answer with 502",
+            "The API gateway started to answer with 502",
+        ),
+        (
+            "Last night the backup of the orders database failed halfway",
+            "The backup of the orders database failed halfway",
+        ),
+        ("Since noon, nothing works", "Since noon, nothing works"),
+        ("After the last upgrade to the release of Monday, nothing", "After the last upgrade to the release"),
+        (
+            "Our Zookeeper quorum keeps losing connections since this morning, clients get disconnected",
+            "Our Zookeeper quorum keeps losing connections",
+        ),
+        ("our postgres replica is lagging behind by 3 hours", "Our postgres replica is lagging behind"),
         ("x" * 500, "X" + "x" * 199),
         ("...", ""),
     ],
 )
 def test_a_title_reads_well(text: str, title: str) -> None:
-    """It ends with a sentence or before a word that only leads on."""
+    """It says what is wrong rather than since when, and ends with a sentence or before a word that only leads on."""
     assert title_from(text, max_words=8) == title

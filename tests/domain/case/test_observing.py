@@ -51,7 +51,7 @@ class TestATurn:
         assert (progress.status, progress.progress_made, progress.stuck) == (CaseStatus.CONSULTING, True, False)
         assert [(one.turn_number, one.at) for one in investigation.reached] == [(1, clock.now())] * 4
         assert stage_of(one.milestone for one in investigation.reached) is Stage.HYPOTHESIS_FORMULATION
-        assert (investigation.turns, investigation.last_progress_turn, investigation.has_evidence) == (1, 1, True)
+        assert (len(investigation.seen), investigation.idle, investigation.has_evidence) == (1, 0, True)
         assert [one.text for one in investigation.hypotheses] == [POOL.text, DISK.text]
 
     async def test_without_facts_gets_nowhere(self, talk: Talk) -> None:
@@ -60,14 +60,33 @@ class TestATurn:
 
         assert (progress.reached, progress.progress_made, progress.asked) == ((), False, None)
         investigation = await investigation_of(talk)
-        assert (investigation.turns, investigation.idle, investigation.problem_statement) == (1, 1, None)
+        assert (len(investigation.seen), investigation.idle, investigation.problem_statement) == (1, 1, None)
 
     async def test_a_new_suspect_is_progress(self, talk: Talk) -> None:
         """What was not suspected before gets further; the same again does not."""
         await talk.shows_failures(suspects=(POOL,))
 
         assert [(await talk.shows_failures()).progress_made for _ in range(2)] == [True, False]
-        assert (await investigation_of(talk)).last_progress_turn == 2
+        assert (await investigation_of(talk)).idle == 1
+
+    async def test_grounds_grow_with_the_files(self, talk: Talk) -> None:
+        """A milestone's grounds tell of all the files there are, and that they tell more is no progress by itself."""
+        await talk.shows_failures()
+        before = (await investigation_of(talk)).reached
+
+        further = await talk.shows_failures(failing_records=30, places=("app.log", "db.log", "web.log"))
+
+        after = (await investigation_of(talk)).reached
+        assert [one.why for one in after][:2] == [
+            "30 failing records of 3 kinds are in the case's files.",
+            "The failures are in app.log, db.log, web.log.",
+        ]
+        assert [(one.milestone, one.turn_number, one.at) for one in after] == [
+            (one.milestone, one.turn_number, one.at) for one in before
+        ]
+        assert not further.progress_made
+        await talk.shows()
+        assert (await investigation_of(talk)).reached == after
 
     async def test_keeps_the_latest_fix(self, talk: Talk) -> None:
         """What a runbook proposes is the solution until one was applied."""
@@ -168,7 +187,7 @@ class TestOnce:
         )
         assert first == [first[0]] * 4
         assert first[0].progress_made
-        assert (await investigation_of(talk)).turns == 1
+        assert len((await investigation_of(talk)).seen) == 1
         await talk.cases.close(principal=ANA, case_id=talk.case_id)
         before = await talk.cases.overview(principal=ANA, case_id=talk.case_id)
 
