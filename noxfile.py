@@ -43,7 +43,8 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything, in parallel, with branch coverage; below the bar it fails."""
     installed(session)
-    how = session.posargs or ["-n", "auto", "--dist", "worksteal", "--cov", "--cov-report=term", "tests"]
+    workers = str(max(3, os.cpu_count() or 1))  # some wait for a lease or a restart: two would leave processors idle
+    how = session.posargs or ["-n", workers, "--dist", "worksteal", "--cov", "--cov-report=term", "tests"]
     session.run("pytest", *how)
 
 
