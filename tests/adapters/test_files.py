@@ -50,7 +50,8 @@ try:
 except StorageFull:
     print("full")
 """
-        # RLIMIT_FSIZE gives EFBIG, which a person reads as a full store as well. It would cut coverage's own file short.
+        # RLIMIT_FSIZE gives EFBIG, which a person reads as a full store as well.
+        # It would cut coverage's own file short, too.
         unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path)],
