@@ -7,6 +7,7 @@ from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
 from faultmaven_domain.kernel.principal import Principal
 from faultmaven_domain.session import SessionNotFound
 
+from ..elsewhere import has_page, takes_anyone
 from ..limits import Group
 from ..operation import Call, Operation, Reply
 from ..passwordless import is_open
@@ -67,10 +68,11 @@ async def config(call: Call) -> Reply:
     auth = f"{call.base}/auth"
     out = AuthConfigOut(
         auth_mode=call.fm.settings.auth_mode.value,
-        supports_registration=True,
+        supports_registration=takes_anyone(call),
         passwordless=is_open(call),
         login_endpoint=f"{auth}/login",
         register_endpoint=f"{auth}/register",
+        issuer_endpoint=f"{auth}/login/initiate" if has_page(call) else None,
         refresh_endpoint=f"{auth}/refresh",
         logout_endpoint=f"{auth}/logout",
         authorization_endpoint=f"{auth}/oauth/authorize",
@@ -174,7 +176,8 @@ OPERATIONS = (
         handler=register,
         answers={201: SignedInOut},
         group=Group.WRITES,
-        errors=(401, 409),
+        errors=(401, 404, 409),
+        there=takes_anyone,
         creates=True,
         keeps=False,
     ),
