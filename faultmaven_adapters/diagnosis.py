@@ -21,9 +21,9 @@ ENOUGH_DISK = 1024**3
 _MENDS = {
     "database": "Check DATABASE_URL and that its file or server can be reached; `faultmaven migrate` makes the tables.",
     "redis": "Check REDIS_URL, or unset it to have a private one started.",
-    "vectors": "Check LANCEDB_PATH; `faultmaven ingest --reindex` builds the index anew.",
-    "files": "Check FILE_STORAGE_PATH and its permissions.",
-    "model": "Run `faultmaven models pull`, or set EMBEDDING_MODEL_PATH.",
+    "vectors": "Check VECTOR_STORE and its path or address; `faultmaven ingest --reindex` builds the index anew.",
+    "files": "Check FILE_STORAGE_PATH and its permissions, or S3_BUCKET, its address, region and keys.",
+    "model": "Run `faultmaven models pull`, or check EMBEDDING_PROVIDER and what is set for it.",
     "llm": "Check LLM_PROVIDER, LLM_FALLBACKS, and the key, address and model of each provider they name.",
 }
 

@@ -5,27 +5,27 @@ import os
 import secrets
 import time
 from contextlib import AsyncExitStack
-from datetime import timedelta
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from faultmaven_domain.agent import TurnEvents
-from faultmaven_domain.auth import AuthTransactions, IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
-from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
+from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
 from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
-from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.idempotency import ReplyStore
 from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
 from faultmaven_domain.kernel.limits import RateLimiter
-from faultmaven_domain.knowledge import EmbeddingModel, VectorProvider
+from faultmaven_domain.knowledge import EmbeddingModel
 from faultmaven_domain.session import SessionStore
 
+from .open_embeddings import add_model
+from .open_files import add_files
+from .open_identity import add_identity, terms_of
 from .open_llm import add_llm
+from .open_vectors import add_vectors
 from .opening import TRANSACTIONS, Opening, Progress
 from .owner import Holder, Ownership, Role, holder, own, refuse_second
-from .settings import FileStorage, Identity, Settings, VectorStore
+from .settings import Settings
 
 SECRET_FILE = "secret"
 #: Which modules a module calls.
@@ -40,7 +40,7 @@ async def open_durable(
     stack: AsyncExitStack, settings: Settings, *, role: Role, modules: frozenset[str], work: bool, progress: Progress
 ) -> Opening:
     """Raises: Misconfigured; DirectoryHeld; Unavailable."""
-    _refuse_what_is_not_built(settings)
+    terms_of(settings)
     opening = Opening(settings, stack)
     opening.begin()
     add_llm(opening)
@@ -48,26 +48,14 @@ async def open_durable(
     _add_queue(opening, role, owner)
     await _add_database(opening, modules)
     secret = _secret(settings)
-    _add_identity(opening, secret)
-    _add_files(opening, secret)
+    add_identity(opening, secret)
+    await add_files(opening, secret)
     _add_heavy_work(opening)
     await _add_index(opening, work, progress)
     _add_remote(opening, modules, secret)
     if role is Role.SERVE and settings.passwordless():
         opening.notes.append(_says_who_gets_in(settings))
     return opening
-
-
-def _refuse_what_is_not_built(settings: Settings) -> None:
-    built: dict[str, tuple[StrEnum, set[StrEnum]]] = {
-        "FILE_STORAGE": (settings.file_storage, {FileStorage.LOCAL}),
-        "VECTOR_STORE": (settings.vector_store, {VectorStore.LANCEDB}),
-        "IDENTITY_PROVIDER": (settings.identity_provider, {Identity.JWT}),
-    }
-    for name, (value, known) in built.items():
-        if value not in known:
-            words = ", ".join(sorted(one.value for one in known))
-            raise Misconfigured(f"{name}={value.value} is not built into this version; it has {words}.")
 
 
 def _says_who_gets_in(settings: Settings) -> str:
@@ -155,12 +143,18 @@ def _add_queue(opening: Opening, role: Role, owner: Holder | None) -> None:
 
 
 async def _add_database(opening: Opening, modules: frozenset[str]) -> None:
-    from .sql import open_sql
+    from .sql import Limits, open_sql
     from .sql.migrate import migrate
 
-    urls = {module: opening.settings.database_of(module) for module in TRANSACTIONS}
+    settings = opening.settings
+    limits = Limits(
+        size=settings.database_pool_size,
+        connecting=settings.database_connect_seconds,
+        statement=settings.database_statement_seconds,
+    )
+    urls = {module: settings.database_of(module) for module in TRANSACTIONS}
     await migrate({module: url for module, url in urls.items() if module in modules})
-    books = await opening.stack.enter_async_context(open_sql(urls, opening.outbox.set))
+    books = await opening.stack.enter_async_context(open_sql(urls, opening.outbox.set, limits))
     opening.add_transactions(books, modules)
     opening.pings["database"] = books["auth"].ping
 
@@ -183,32 +177,6 @@ def _secret(settings: Settings) -> str:
     return place.read_text()
 
 
-def _add_identity(opening: Opening, secret: str) -> None:
-    from .identity.argon2 import Argon2Hasher
-    from .identity.jwt import JwtIdentityProvider
-
-    settings = opening.settings
-    identity = JwtIdentityProvider(
-        secret,
-        opening.adapters[AuthTransactions],
-        opening.clock,
-        opening.ids,
-        access=timedelta(minutes=settings.access_token_minutes),
-        refresh=timedelta(days=settings.refresh_token_days),
-    )
-    opening.add(IdentityProvider, identity)
-    opening.add(PasswordHasher, Argon2Hasher())
-
-
-def _add_files(opening: Opening, secret: str) -> None:
-    from .files.local import LocalFileProvider
-
-    settings = opening.settings
-    files = LocalFileProvider(settings.under(settings.file_storage_path), opening.sign_files(secret.encode()))
-    opening.add(FileProvider, files)
-    opening.watch("files", files)
-
-
 def _add_heavy_work(opening: Opening) -> None:
     from .extraction import FileTextExtractor, ProcessOffload
 
@@ -221,42 +189,13 @@ def _add_heavy_work(opening: Opening) -> None:
 
 
 async def _add_index(opening: Opening, work: bool, progress: Progress) -> None:
-    from .vectors.lancedb import LanceVectorProvider
-
-    settings = opening.settings
-    vectors = LanceVectorProvider(settings.under(settings.lancedb_path))
-    opening.add(VectorProvider, vectors)
-    opening.watch("vectors", vectors)
+    add_vectors(opening)
     if work:
-        await _add_model(opening, progress)
+        await add_model(opening, progress)
     else:
         from .embeddings.absent import AbsentModel
 
         opening.add(EmbeddingModel, AbsentModel("It was not opened."))
-
-
-async def _add_model(opening: Opening, progress: Progress) -> None:
-    """The model the settings name, or the default one, fetched where it may be; none is not the end of it."""
-    from .embeddings.absent import AbsentModel
-    from .embeddings.model_files import default_model_directory, is_pulled, pull_model
-    from .embeddings.onnx_model import OnnxEmbeddingModel
-
-    settings = opening.settings
-    named = settings.embedding_model_path
-    directory = settings.under(named) if named is not None else default_model_directory(settings.models_dir)
-    try:
-        if named is None and not is_pulled(directory):
-            if not settings.model_download:
-                raise Unavailable(f"There is no embedding model in {directory}.")
-            await asyncio.to_thread(pull_model, directory, progress=progress)
-        model: OnnxEmbeddingModel | AbsentModel = await asyncio.to_thread(OnnxEmbeddingModel.open, directory)
-    except FaultMavenError as error:
-        if named is not None:
-            raise
-        model = AbsentModel(f"{error.message} Run `faultmaven models pull`.")
-        opening.notes.append(f"No embedding model, so searching by full text alone: {model.why}")
-    opening.add(EmbeddingModel, model)
-    opening.watch("model", model)
 
 
 def _add_remote(opening: Opening, modules: frozenset[str], secret: str) -> None:

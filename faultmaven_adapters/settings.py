@@ -1,10 +1,12 @@
 """Every setting, read once from the environment. ``docs/CONFIGURATION.md`` is made from this class."""
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typed_settings as ts
 from attrs import Attribute, evolve, fields, frozen, validators
@@ -19,6 +21,10 @@ PLACEHOLDER_SECRET = "change-me-in-production"
 SHORTEST_SECRET = 32
 #: In seconds: models without a graphics card may take minutes.
 LONGEST_DEADLINE = 1_200
+MIB = 1024 * 1024
+#: S3 takes an upload in so many parts at most.
+S3_PARTS = 10_000
+_PINECONE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 MODULES = ("auth", "session", "case", "evidence", "knowledge", "agent")
 
 
@@ -40,14 +46,27 @@ class FileStorage(StrEnum):
     S3 = "s3"
 
 
+class S3Encryption(StrEnum):
+    NONE = "none"
+    AES256 = "AES256"
+    KMS = "aws:kms"
+
+
 class VectorStore(StrEnum):
     LANCEDB = "lancedb"
     CHROMADB = "chromadb"
     PINECONE = "pinecone"
 
 
+class Embedding(StrEnum):
+    ONNX = "onnx"
+    OPENAI = "openai"
+    OLLAMA = "ollama"
+
+
 class Identity(StrEnum):
     JWT = "jwt"
+    OIDC = "oidc"
     AUTH0 = "auth0"
 
 
@@ -94,21 +113,94 @@ class Settings:
     )
     log_level: LogLevel = ts.option(default=LogLevel.INFO, help="How much is logged to stderr.")
 
-    database_url: str = ts.option(default="sqlite:///faultmaven.db", help="The database of every module.")
+    database_url: str = ts.option(
+        default="sqlite:///faultmaven.db",
+        help="The database of every module: `sqlite:///path` or `postgresql://user:password@host:5432/database`.",
+    )
     auth_database_url: str | None = ts.option(default=None, help="The auth module's own database.")
     case_database_url: str | None = ts.option(default=None, help="The case module's own database.")
     evidence_database_url: str | None = ts.option(default=None, help="The evidence module's own database.")
     knowledge_database_url: str | None = ts.option(default=None, help="The knowledge module's own database.")
     agent_database_url: str | None = ts.option(default=None, help="The agent module's own database.")
+    database_pool_size: int = _count(
+        10, 1, 1_000, "How many connections of a process read from PostgreSQL; each module's writer has one more."
+    )
+    database_connect_seconds: int = _count(5, 1, 300, "How long a connection to PostgreSQL may take to come about.")
+    database_statement_seconds: int = _count(30, 1, 3_600, "How long a statement may take on PostgreSQL.")
 
     file_storage: FileStorage = ts.option(default=FileStorage.LOCAL, help="Where files are kept.")
     file_storage_path: Path = ts.option(default=Path("files"), help="The folder of local file storage.")
     s3_bucket: str | None = ts.option(default=None, help="The bucket of S3 file storage.")
+    s3_prefix: str = ts.option(default="", help="What every key in the bucket begins with; by default nothing.")
+    s3_endpoint_url: str | None = ts.option(
+        default=None, help="The address of a store that speaks as S3 does; by default AWS."
+    )
+    s3_region: str | None = ts.option(
+        default=None, help="The bucket's region; by default the one that the machine's settings for AWS name."
+    )
+    s3_access_key_id: str | None = ts.option(
+        default=None, help="The key S3 is asked with; by default the machine's own: AWS's variables, files or role."
+    )
+    s3_secret_access_key: ts.SecretStr | None = ts.option(default=None, help="The secret of S3_ACCESS_KEY_ID.")
+    s3_encryption: S3Encryption = ts.option(
+        default=S3Encryption.NONE, help="How S3 is to encrypt what it keeps; `none` is whatever the bucket does itself."
+    )
+    s3_kms_key_id: str | None = ts.option(
+        default=None, help="The key of S3_ENCRYPTION=aws:kms; by default the account's own for S3."
+    )
+    s3_multipart_size: int = _count(
+        8 * MIB, 5 * MIB, 5 * 1024 * MIB, "The parts a large file is sent to S3 in, in bytes; an upload holds one."
+    )
 
     vector_store: VectorStore = ts.option(default=VectorStore.LANCEDB, help="What holds the search index.")
-    lancedb_path: Path = ts.option(default=Path("lancedb"), help="The folder of LanceDB's tables.")
-    chromadb_path: Path = ts.option(default=Path("chromadb"), help="The folder of ChromaDB, where that is chosen.")
+    lancedb_path: str = ts.option(
+        default="lancedb",
+        help="The folder of LanceDB's tables, or `s3://bucket/prefix`, which takes the address, keys and encryption of "
+        "S3_*.",
+    )
+    chromadb_path: Path = ts.option(
+        default=Path("chromadb"), help="The folder of ChromaDB inside this process, which no other may open meanwhile."
+    )
+    chromadb_url: str | None = ts.option(
+        default=None, help="The address of ChromaDB's own server, `chroma run`; by default it runs inside this process."
+    )
+    chromadb_token: ts.SecretStr | None = ts.option(
+        default=None, help="What ChromaDB's server, or the proxy in front of it, is to be asked with."
+    )
 
+    pinecone_api_key: ts.SecretStr | None = ts.option(default=None, help="The key for Pinecone.")
+    pinecone_url: str = ts.option(
+        default="https://api.pinecone.io", help="The address that tells where Pinecone's indexes are served."
+    )
+    pinecone_index: str = ts.option(
+        default="faultmaven",
+        help="What the names of the indexes in Pinecone begin with: small letters, digits and hyphens, 32 at most.",
+    )
+    pinecone_cloud: str = ts.option(default="aws", help="The cloud in which Pinecone's indexes are made.")
+    pinecone_region: str = ts.option(default="us-east-1", help="The region in which Pinecone's indexes are made.")
+
+    embedding_provider: Embedding = ts.option(
+        default=Embedding.ONNX,
+        help="Where texts become vectors: in this process, at OpenAI or a compatible server, or at Ollama.",
+    )
+    embedding_model: str | None = ts.option(
+        default=None,
+        help="The model asked of EMBEDDING_PROVIDER, by default text-embedding-3-small of openai and nomic-embed-text "
+        "of ollama; `onnx` has EMBEDDING_MODEL_PATH.",
+    )
+    embedding_url: str | None = ts.option(
+        default=None, help="The address of EMBEDDING_PROVIDER; by default OPENAI_BASE_URL or OLLAMA_HOST."
+    )
+    embedding_api_key: ts.SecretStr | None = ts.option(
+        default=None,
+        help="The key for EMBEDDING_PROVIDER=openai; by default OPENAI_API_KEY, unless EMBEDDING_URL is set.",
+    )
+    embedding_characters: int = _count(
+        8_000,
+        100,
+        1_000_000,
+        "Where a text is cut for EMBEDDING_PROVIDER; some models refuse what is too long for them.",
+    )
     embedding_model_path: Path | None = ts.option(
         default=None, help="A folder with any ONNX embedding model and its tokenizer; by default all-MiniLM-L6-v2."
     )
@@ -119,7 +211,34 @@ class Settings:
         default=True, help="Whether the first start may fetch the default embedding model."
     )
 
-    identity_provider: Identity = ts.option(default=Identity.JWT, help="Who issues and checks tokens.")
+    identity_provider: Identity = ts.option(
+        default=Identity.JWT, help="Who knows people: this server alone, or an OpenID Connect issuer as well."
+    )
+    oidc_issuer: str | None = ts.option(
+        default=None, help="The issuer's address, as its tokens name it; https, unless it is on this machine."
+    )
+    oidc_audience: str | None = ts.option(
+        default=None, help="What the issuer's access tokens must be for; by default OIDC_CLIENT_ID."
+    )
+    oidc_client_id: str | None = ts.option(
+        default=None, help="This server's client id at the issuer; without one nobody signs in through its page."
+    )
+    oidc_client_secret: ts.SecretStr | None = ts.option(
+        default=None, help="The secret of OIDC_CLIENT_ID, where it has one."
+    )
+    oidc_authorized_parties: tuple[str, ...] = ts.option(
+        default=(), help="Clients whose access tokens are taken, separated by commas; by default any of the issuer's."
+    )
+    oidc_roles_claim: str = ts.option(
+        default="groups", help="The claim that lists a user's groups; dots lead into claims that hold others."
+    )
+    oidc_admin_groups: tuple[str, ...] = ts.option(
+        default=(),
+        help="Groups whose members are admins, as nobody else of the issuer's users then is, separated by commas; by "
+        "default the issuer says nothing of that.",
+    )
+    auth0_domain: str | None = ts.option(default=None, help="The tenant of IDENTITY_PROVIDER=auth0, for OIDC_ISSUER.")
+    auth0_audience: str | None = ts.option(default=None, help="The API's identifier there, for OIDC_AUDIENCE.")
     jwt_secret: ts.SecretStr | None = ts.option(
         default=None,
         help=f"Signs tokens and file addresses, at least {SHORTEST_SECRET} characters. Core makes one when unset.",
@@ -309,6 +428,10 @@ def check(settings: Settings) -> None:
         checked_redirects(settings.oauth_redirects)
     except InvalidInput as error:
         raise Misconfigured(f"OAUTH_REDIRECTS: {error.message}") from error
+    _check_s3(settings)
+    _check_chromadb(settings)
+    _check_pinecone(settings)
+    _check_embedding(settings)
     named = {settings.llm_provider: "LLM_PROVIDER", **dict.fromkeys(settings.llm_fallbacks, "LLM_FALLBACKS")}
     if LLM.OPENAI in named and settings.openai_api_key is None and "api.openai.com" in settings.openai_base_url:
         raise Misconfigured(
@@ -318,6 +441,72 @@ def check(settings: Settings) -> None:
         raise Misconfigured(f"{named[LLM.ANTHROPIC]}=anthropic needs ANTHROPIC_API_KEY.")
     if LLM.AUTO in settings.llm_fallbacks:
         raise Misconfigured("LLM_FALLBACKS names providers: auto is none.")
+
+
+def _check_s3(settings: Settings) -> None:
+    if (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
+        raise Misconfigured("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together: set both or neither.")
+    if settings.s3_kms_key_id is not None and settings.s3_encryption is not S3Encryption.KMS:
+        raise Misconfigured("S3_KMS_KEY_ID is the key of S3_ENCRYPTION=aws:kms, and nothing without it.")
+    address = settings.s3_endpoint_url
+    if address is not None and not _is_web_address(address):
+        raise Misconfigured(f"S3_ENDPOINT_URL is {address!r}; accepted is an address that begins with http.")
+    if settings.file_storage is not FileStorage.S3:
+        return
+    if settings.s3_bucket is None:
+        raise Misconfigured("FILE_STORAGE=s3 needs S3_BUCKET.")
+    if settings.max_upload_bytes > S3_PARTS * settings.s3_multipart_size:
+        least = -(-settings.max_upload_bytes // S3_PARTS)
+        raise Misconfigured(f"S3 takes {S3_PARTS:,} parts: S3_MULTIPART_SIZE is {least} at least for MAX_UPLOAD_BYTES.")
+
+
+def _check_pinecone(settings: Settings) -> None:
+    if not _PINECONE_NAME.fullmatch(settings.pinecone_index):
+        accepts = "small letters, digits and hyphens, 32 at most"
+        raise Misconfigured(f"PINECONE_INDEX is {settings.pinecone_index!r}; accepted are {accepts}.")
+    if not _is_web_address(settings.pinecone_url):
+        raise Misconfigured(f"PINECONE_URL is {settings.pinecone_url!r}; accepted is an address that begins with http.")
+    if settings.vector_store is VectorStore.PINECONE and settings.pinecone_api_key is None:
+        raise Misconfigured("VECTOR_STORE=pinecone needs PINECONE_API_KEY.")
+
+
+def _check_embedding(settings: Settings) -> None:
+    provider = settings.embedding_provider
+    if provider is Embedding.ONNX:
+        if settings.embedding_model is not None:
+            raise Misconfigured("EMBEDDING_MODEL is a server's; EMBEDDING_PROVIDER=onnx has EMBEDDING_MODEL_PATH.")
+        return
+    if settings.embedding_model_path is not None:
+        raise Misconfigured("EMBEDDING_MODEL_PATH is for EMBEDDING_PROVIDER=onnx; a server has EMBEDDING_MODEL.")
+    if settings.embedding_url is not None or settings.embedding_api_key is not None:
+        return
+    if (
+        provider is Embedding.OPENAI
+        and settings.openai_api_key is None
+        and "api.openai.com" in settings.openai_base_url
+    ):
+        raise Misconfigured(
+            "EMBEDDING_PROVIDER=openai needs OPENAI_API_KEY, or EMBEDDING_URL of a server without keys."
+        )
+
+
+def _check_chromadb(settings: Settings) -> None:
+    address = settings.chromadb_url
+    if address is not None and not _is_web_address(address):
+        raise Misconfigured(f"CHROMADB_URL is {address!r}; accepted is an address that begins with http.")
+    if settings.vector_store is VectorStore.CHROMADB and address is None and not settings.worker_inside():
+        raise Misconfigured(
+            "ChromaDB's folder is for one process, and workers are apart: start `chroma run` and set CHROMADB_URL, "
+            "or set WORKER=true where one process is all there is."
+        )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _words(text: str) -> list[str]:

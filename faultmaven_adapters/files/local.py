@@ -7,15 +7,16 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 import fsspec
 from attrs import field, frozen
 
-from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError, StorageFull, Unavailable
 from faultmaven_domain.kernel.files import FileMissing
 
+from .keys import checked_key
 from .signing import UrlSigner
 
 PIECE = 1024 * 1024
@@ -102,10 +103,7 @@ class LocalFileProvider:
         return sorted(key for key in old if key.startswith(prefix))
 
     def _place(self, key: str) -> str:
-        parts = PurePosixPath(key).parts
-        if not parts or key.startswith("/") or any(part in {"..", "."} or "\0" in part for part in parts):
-            raise InvalidInput("The file's key is not valid.", field="key")
-        return str(self.root.joinpath(*parts))
+        return str(self.root.joinpath(*checked_key(key)))
 
 
 async def _pieces(data: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:

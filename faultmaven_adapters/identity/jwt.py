@@ -15,7 +15,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from faultmaven_domain.auth import AuthTransactions, Claims, InvalidToken, TokenFamily, TokenPair, User
+from faultmaven_domain.auth import AuthTransactions, Claims, InvalidToken, NoIssuer, TokenFamily, TokenPair, User
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.ids import IdSource
 
@@ -105,6 +105,12 @@ class JwtIdentityProvider:
         async with self.transactions.view() as unit:
             families = await unit.families.live_of(user_id, at=self.clock.now())
         return tuple(family.family_id for family in families)
+
+    async def sign_in_address(self, *, redirect_uri: str, challenge: str) -> str:
+        raise NoIssuer
+
+    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
+        raise NoIssuer
 
     def _pair(self, family: TokenFamily, now: datetime) -> TokenPair:
         return TokenPair(

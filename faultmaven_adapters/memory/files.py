@@ -1,12 +1,11 @@
 from collections.abc import AsyncGenerator, AsyncIterable
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from attrs import field, frozen
 
+from faultmaven_adapters.files.keys import checked_key
 from faultmaven_adapters.files.signing import UrlSigner
 from faultmaven_domain.kernel.clock import Clock
-from faultmaven_domain.kernel.errors import InvalidInput
 from faultmaven_domain.kernel.files import FileMissing
 
 PIECE = 1024 * 1024
@@ -27,8 +26,7 @@ class MemoryFileProvider:
         """Nothing is held open."""
 
     async def upload(self, key: str, data: bytes | AsyncIterable[bytes], content_type: str) -> str:
-        if not key or key.startswith("/") or {"..", "."} & set(PurePosixPath(key).parts) or "\0" in key:
-            raise InvalidInput("The file's key is not valid.", field="key")
+        checked_key(key)
         whole = data if isinstance(data, bytes) else b"".join([piece async for piece in data])
         self._files[key] = (whole, self.clock.now())
         return key

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from attrs import evolve, field, frozen
 
-from faultmaven_domain.auth import Claims, InvalidToken, TokenFamily, TokenPair, User
+from faultmaven_domain.auth import Claims, InvalidToken, NoIssuer, TokenFamily, TokenPair, User
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.ids import IdSource
 
@@ -73,6 +73,12 @@ class MemoryIdentityProvider:
     async def sign_ins(self, user_id: str) -> tuple[str, ...]:
         now = self.clock.now()
         return tuple(f.family_id for f in self._families.values() if f.user_id == user_id and f.live(at=now))
+
+    async def sign_in_address(self, *, redirect_uri: str, challenge: str) -> str:
+        raise NoIssuer
+
+    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
+        raise NoIssuer
 
     def _next(self, family: TokenFamily) -> TokenPair:
         now = self.clock.now()

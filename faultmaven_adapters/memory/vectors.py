@@ -1,6 +1,4 @@
 import math
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import mul
@@ -10,16 +8,8 @@ from attrs import define, field, frozen
 from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.knowledge import IndexMismatch, Passage, PassageHit, Scope
 
-#: Runs of letters and digits; a character alone where a script has no spaces (Chinese, Japanese).
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "e")
-_COMMON = frozenset(
-    [
-        *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not"),
-        *("of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was"),
-        *("will", "with"),
-    ]
-)
+from ..vectors.words import words_in
+
 _K1, _B = 1.2, 0.75
 
 
@@ -53,7 +43,7 @@ class MemoryVectorProvider:
             raise Unavailable("The index is not prepared.", collection=collection)
         for at, passage in enumerate(passages):
             into.passages[passage.passage_id] = passage
-            into.words[passage.passage_id] = Counter(_words(passage.searched_text))
+            into.words[passage.passage_id] = Counter(words_in(passage.searched_text))
             into.vectors.pop(passage.passage_id, None)
             if vectors is not None:
                 into.vectors[passage.passage_id] = vectors[at]
@@ -70,7 +60,7 @@ class MemoryVectorProvider:
 
     async def search_text(self, collection: str, query: str, top_k: int, *, scope: Scope) -> list[PassageHit]:
         within = self._within(collection, scope)
-        wanted = dict.fromkeys(_words(query))
+        wanted = dict.fromkeys(words_in(query))
         words = self._collections[collection].words if within else {}
         mean = sum(counts.total() for counts in words.values()) / max(1, len(words)) or 1.0
         rarity = {word: _rarity(sum(word in counts for counts in words.values()), len(words)) for word in wanted}
@@ -128,13 +118,3 @@ def _best(hits: list[PassageHit], top_k: int) -> list[PassageHit]:
 
 def _rarity(holding: int, all_of_them: int) -> float:
     return math.log(1 + (all_of_them - holding + 0.5) / (holding + 0.5))
-
-
-def _words(text: str) -> list[str]:
-    """Without case, accents, common words and the endings of English."""
-    folded = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return [_stem(word) for word in _WORD.findall(folded) if word not in _COMMON]
-
-
-def _stem(word: str) -> str:
-    return next((word[: -len(end)] for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= 3), word)

@@ -1,5 +1,6 @@
 """Data in SQL: a gateway to the database, each module's tables and repositories, and their migrations."""
 
+from .engines import Limits
 from .gateway import Gateway
 from .migrate import migrate
 from .modules import MODULES
@@ -10,6 +11,7 @@ from .urls import sqlite_path, sqlite_url
 __all__ = [
     "MODULES",
     "Gateway",
+    "Limits",
     "SqlTransactions",
     "migrate",
     "open_sql",

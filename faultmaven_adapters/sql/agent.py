@@ -3,11 +3,11 @@ from functools import cache
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Boolean, Column, Index, MetaData, Select, Table, Text, bindparam, case, delete, func, select
+from sqlalchemy import Boolean, Column, Index, MetaData, Select, Table, bindparam, case, delete, func, select
 
 from faultmaven_domain.agent import Spent, Turn, Usage
 
-from .columns import moment, number, sequence, text
+from .columns import TEXT, moment, number, sequence, text
 from .gateway import Connection
 from .jobs import SqlJobs, SqlOutbox, jobs_of, outbox_of
 from .records import SqlRecords, Stored
@@ -29,7 +29,7 @@ _turns = Table(
     text("answer", null=True),
     text("error", null=True),
     text("intent", null=True),
-    Column("attachments", Text, nullable=False, server_default="[]"),
+    Column("attachments", TEXT, nullable=False, server_default="[]"),
     Index("agent_turns_by_id", "job_id", unique=True),
     Index("agent_turns_by_case", "case_id", "seq"),
     sqlite_autoincrement=True,

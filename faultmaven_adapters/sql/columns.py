@@ -31,13 +31,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
 
 
+#: Compared by its characters' numbers everywhere, so that its order and its indexes are no matter of a server's locale.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
 def sequence() -> Column[int]:
     """The order of insertion, never used twice: what comes first where times are equal."""
     return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
 
 
 def text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
+    return Column(name, TEXT, nullable=null)
 
 
 def number(name: str, *, null: bool = False) -> Column[int]:
@@ -49,4 +53,4 @@ def moment(name: str, *, null: bool = False) -> Column[datetime]:
 
 
 def key(name: str) -> Column[str]:
-    return Column(name, Text, primary_key=True)
+    return Column(name, TEXT, primary_key=True)

@@ -1,10 +1,10 @@
 from attrs import frozen
-from sqlalchemy import Column, Index, MetaData, Table, Text, bindparam, select
+from sqlalchemy import Column, Index, MetaData, Table, bindparam, select
 
 from faultmaven_domain.evidence import Evidence, LogReport
 
 from ..rows import from_json, to_json
-from .columns import key, moment, number, sequence, text
+from .columns import TEXT, key, moment, number, sequence, text
 from .gateway import Connection
 from .jobs import SqlJobs, SqlOutbox, jobs_of, outbox_of
 from .records import SqlRecords, SqlTexts, Stored, counting
@@ -32,7 +32,7 @@ _items = Table(
     text("kind", null=True),
     number("line_count", null=True),
     text("notes"),
-    Column("metadata", Text, nullable=False, server_default="{}"),
+    Column("metadata", TEXT, nullable=False, server_default="{}"),
     Index("evidence_items_by_id", "evidence_id", unique=True),
     Index("evidence_items_by_case", "case_id", "owner_id", "uploaded_at", "seq"),
     Index("evidence_items_by_owner", "owner_id", "uploaded_at", "seq"),

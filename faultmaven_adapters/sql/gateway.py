@@ -7,23 +7,20 @@ a commit or a start that fails keeps its connection for ever.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from attrs import define, frozen
 from databases import Database
 from databases.interfaces import ConnectionBackend, DatabaseBackend, Record, TransactionBackend
-from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql.base import Executable
 
-from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
+from faultmaven_domain.kernel.errors import Misconfigured
 
+from .engines import POSTGRES, Limits, Session, engine_of
 from .errors import translated
-from .kept import KeptConnection, KeptFile, close_file, open_file, settled
 from .plans import NOTHING, Plan, Plans
-from .urls import sqlite_path
 
 log = logging.getLogger(__name__)
 logging.getLogger("databases").setLevel(logging.WARNING)  # it would tell of each handle of each module
@@ -83,10 +80,10 @@ class Bound:
 class Gateway:
     """A module's handle on its database."""
 
-    def __init__(self, url: str) -> None:
-        """Raises: Misconfigured for a URL of no engine we know."""
+    def __init__(self, url: str, *, module: str = "", limits: Limits | None = None) -> None:
+        """``module``: whose writers take turns on a server. Raises: Misconfigured for a URL of no engine we know."""
         try:
-            self._database = _Handle(url)
+            self._database = _Handle(url, module=module, limits=limits or Limits())
         except (KeyError, ValueError) as error:
             raise Misconfigured(f"{url.partition(':')[0]} is no database this server can use.") from error
 
@@ -164,48 +161,43 @@ class Transaction(Generic[G]):
 
 
 class _Handle(Database):
-    """``databases``' own handle, with our backends, giving connections that belong to no task."""
+    """``databases``' own handle, with our backend, giving connections that belong to no task."""
 
-    SUPPORTED_BACKENDS = {"sqlite": f"{__name__}:_SqliteBackend"}  # noqa: RUF012 - the library's way
+    SUPPORTED_BACKENDS = dict.fromkeys({"sqlite", *POSTGRES}, f"{__name__}:_Backend")
 
-    @cached_property
+    @property
     def dialect(self) -> str:
-        return self.url.dialect
+        backend: _Backend = self._backend
+        return backend.dialect
 
     def explicit(self) -> ConnectionBackend:
-        backend: DatabaseBackend = self._backend
+        backend: _Backend = self._backend
         return backend.connection()
 
 
-class _SqliteBackend(DatabaseBackend):
-    """Connections of a file that are kept."""
+class _Backend(DatabaseBackend):
+    """The engine a URL names."""
 
-    def __init__(self, url: object, **_: object) -> None:
-        self._path = sqlite_path(str(url))
-        self._plans = Plans(pysqlite.dialect(paramstyle="named"))
-        self._file: KeptFile | None = None
+    def __init__(self, url: object, *, module: str, limits: Limits) -> None:
+        self._engine = engine_of(str(url), module, limits)
+        self._plans = Plans(self._engine.dialect)
+        self.dialect: str = self._engine.dialect.name
 
     async def connect(self) -> None:
-        self._file = open_file(self._path)
+        self._engine.open()
 
     async def disconnect(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            await close_file(file)
+        await self._engine.close()
 
-    def connection(self) -> "_SqliteConnection":
-        if self._file is None:
-            raise Unavailable("The database is closed.")
-        return _SqliteConnection(self._file, self._plans)
+    def connection(self) -> "_Connection":
+        return _Connection(self._engine.session(), self._plans)
 
 
-class _SqliteConnection(ConnectionBackend):
-    """Which of the file's connections it is depends on the transaction, so that is where one is taken."""
+class _Connection(ConnectionBackend):
+    """Which of the engine's connections it is depends on the transaction, so that is where one is taken."""
 
-    def __init__(self, file: KeptFile, plans: Plans) -> None:
-        self.file = file
-        self.kept: KeptConnection | None = None
-        self.begins = False
+    def __init__(self, session: Session, plans: Plans) -> None:
+        self.session = session
         self._plans = plans
 
     async def acquire(self) -> None:
@@ -214,8 +206,8 @@ class _SqliteConnection(ConnectionBackend):
     async def release(self) -> None:
         """Nothing any more."""
 
-    def transaction(self) -> "_SqliteTransaction":
-        return _SqliteTransaction(self)
+    def transaction(self) -> "_Transaction":
+        return _Transaction(self.session)
 
     async def fetch_all(self, query: Any) -> list[Record]:
         plan: Plan = self._plans.of(query.statement)
@@ -223,72 +215,29 @@ class _SqliteConnection(ConnectionBackend):
 
     async def fetch_one(self, query: Any) -> Record | None:
         plan: Plan = self._plans.of(query.statement)
-        rows = await self._run(plan, query)
-        return _Row(plan.row(rows[0])) if rows else None
+        first = next(iter(await self._run(plan, query)), None)
+        return None if first is None else _Row(plan.row(first))
 
     async def execute(self, query: Any) -> None:
         await self._run(self._plans.of(query.statement), query)
 
-    async def _run(self, plan: Plan, query: Bound) -> list[tuple[Any, ...]]:
-        if self.kept is None:
-            raise RuntimeError("There is no transaction.")
+    async def _run(self, plan: Plan, query: Bound) -> Iterable[Iterable[Any]]:
         log.debug("%s", plan.sql)
-        arguments = plan.arguments(query.values)
-        if query.statement.is_select:
-            rows = self.kept.glance(plan.sql, arguments, begins=self.begins)
-            if rows is not None:
-                return rows
-        return await self.kept.run(plan.sql, arguments, begins=self.begins)
+        return await self.session.rows(plan, plan.arguments(query.values), reads=query.statement.is_select)
 
 
-class _SqliteTransaction(TransactionBackend):
-    """The writer's begins at once and locks, so that it never fails half-way; a reader's with its first question."""
-
-    def __init__(self, connection: _SqliteConnection) -> None:
-        self._connection = connection
-        self._file = connection.file
-        self._readonly = False
+class _Transaction(TransactionBackend):
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def start(self, is_root: bool, extra_options: dict[Any, Any]) -> None:
-        self._readonly = bool(extra_options.get("readonly"))
-        if self._readonly:
-            self._connection.begins = True
-            self._connection.kept = await self._file.take_reader()
-            return
-        await self._file.turns.take()
-        writer = self._file.writer()
-        try:
-            await writer.begin(lasting=bool(extra_options.get("lasting", True)))
-        except BaseException:
-            await self._end(writer.rollback())
-            raise
-        self._connection.kept = writer
+        await self._session.begin(**extra_options)
 
     async def commit(self) -> None:
-        if self._readonly:
-            await self.rollback()
-        else:
-            await self._end(self._kept().commit())
+        await self._session.commit()
 
     async def rollback(self) -> None:
-        kept = self._kept()
-        if self._readonly:
-            kept.release()
-            self._file.give_reader(kept)
-        else:
-            await self._end(kept.rollback())
-
-    async def _end(self, ending: "asyncio.Future[None]") -> None:
-        try:
-            await settled(ending)
-        finally:
-            self._file.turns.give()
-
-    def _kept(self) -> KeptConnection:
-        kept, self._connection.kept = self._connection.kept, None
-        if kept is None:
-            raise RuntimeError("There is no transaction.")
-        return kept
+        await self._session.rollback()
 
 
 class _Row(Record):

@@ -70,6 +70,14 @@ _global_source = Index(
     sqlite_where=_documents.c.owner_id.is_(None),
     postgresql_where=_documents.c.owner_id.is_(None),
 )
+# And where an owner is NULL, PostgreSQL does not see that the others' indexes are in the order of a page.
+_global_time = Index(
+    "knowledge_documents_by_global_time",
+    _documents.c.created_at,
+    _documents.c.seq,
+    sqlite_where=_documents.c.owner_id.is_(None),
+    postgresql_where=_documents.c.owner_id.is_(None),
+)
 _contents = Table("knowledge_contents", metadata, key("document_id"), text("content"))
 _collections = Table("knowledge_collections", metadata, key("owner_id"), key("name"))
 

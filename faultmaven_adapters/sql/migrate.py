@@ -15,6 +15,8 @@ from sqlalchemy.pool import NullPool
 
 from faultmaven_domain.kernel.errors import Misconfigured
 
+from ..extras import needed
+from .engines import POSTGRES
 from .errors import translated
 from .modules import MODULES
 from .urls import sqlite_path
@@ -39,8 +41,11 @@ def _migrate(urls: dict[str, str]) -> list[str]:
     applied: list[str] = []
     with _one_at_a_time:
         for module, url in urls.items():
-            with translated(), _transaction(sqlite_path(url)) as connection:
-                applied += upgrade(connection, module)
+            if url.partition(":")[0] in POSTGRES:
+                applied += _upgraded_on_server(url, module)
+            else:
+                with translated(), _transaction(sqlite_path(url)) as connection:
+                    applied += upgrade(connection, module)
     if applied:
         log.info("applied to the database: %s", ", ".join(applied))
     return applied
@@ -78,6 +83,14 @@ def upgrade(connection: Connection, module: str) -> list[str]:
             f"The {module} module's database was written by a newer version of FaultMaven than this one."
         ) from error
     return applied
+
+
+def _upgraded_on_server(url: str, module: str) -> list[str]:
+    needed("postgres", "asyncpg")
+    needed("postgres", "greenlet")
+    from .migrate_postgres import in_transaction
+
+    return asyncio.run(in_transaction(url, module, upgrade))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A statement compiled once: what the driver is given, and what is done to values on their way in and out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,6 +11,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 Processor = Callable[[Any], Any]
 NOTHING: Mapping[str, Any] = {}
+#: What PostgreSQL calls the type of our numbers with a fraction; nothing but their processor asks for the number.
+_FLOAT8 = 701
 
 
 @frozen
@@ -20,6 +22,8 @@ class Plan:
     encoders: tuple[tuple[str, Processor], ...]
     names: tuple[str, ...]
     decoders: tuple[tuple[str, Processor], ...]
+    #: The parameters' names in the order of their numbers, where the dialect numbers them.
+    numbered: tuple[str, ...]
 
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         given = {**self.fixed, **values}
@@ -27,7 +31,7 @@ class Plan:
             given[name] = encode(given[name])
         return given
 
-    def row(self, raw: tuple[Any, ...]) -> dict[str, Any]:
+    def row(self, raw: Iterable[Any]) -> dict[str, Any]:
         row = dict(zip(self.names, raw, strict=True))
         for name, decode in self.decoders:
             row[name] = decode(row[name])
@@ -65,10 +69,11 @@ class Plans:
             encoders=tuple((name, encode) for name, encode in encoders.items() if encode),
             names=tuple(name for name, _ in columns),
             decoders=tuple((name, decode) for name, decode in decoders if decode),
+            numbered=tuple(compiled.positiontup or ()),
         )
 
     def _decoder(self, kind: Any) -> Processor | None:
-        decoder: Processor | None = kind.dialect_impl(self.dialect).result_processor(self.dialect, None)
+        decoder: Processor | None = kind.dialect_impl(self.dialect).result_processor(self.dialect, _FLOAT8)
         return decoder
 
 

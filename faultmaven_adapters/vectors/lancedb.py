@@ -48,6 +48,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: What the vendor says, and what it means; anything else is Unavailable.
 #: What LanceDB says of a table it has not.
 _ABSENT = "was not found"
+#: And of one that another process has made meanwhile, or given a column already.
+_MEANWHILE = (_ABSENT, "exists", "conflict", "does not match existing table")
 _MEANINGS: tuple[tuple[str, type[FaultMavenError]], ...] = (
     ("No space left on device", StorageFull),
     ("StorageFull", StorageFull),
@@ -228,7 +230,7 @@ class LanceVectorProvider:
             try:
                 return await self._table(collection) or await self._created(collection)
             except (RuntimeError, ValueError) as error:
-                if attempt == ATTEMPTS - 1 or not any(word in str(error) for word in (_ABSENT, "exists", "conflict")):
+                if attempt == ATTEMPTS - 1 or not any(word in str(error) for word in _MEANWHILE):
                     raise
             await asyncio.sleep(0.02 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")

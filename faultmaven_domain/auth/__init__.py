@@ -6,6 +6,7 @@ from .errors import (
     InvalidGrant,
     InvalidScope,
     InvalidToken,
+    NoIssuer,
     OAuthRefused,
     UnsupportedGrant,
     UnsupportedResponse,
@@ -13,7 +14,7 @@ from .errors import (
     UserNotFound,
     WrongCredentials,
 )
-from .models import Claims, SignedIn, SignedOut, TokenFamily, TokenPair, User
+from .models import Claims, Profile, SignedIn, SignedOut, TokenFamily, TokenPair, User
 from .oauth import (
     SCOPES,
     AuthorizationCode,
@@ -22,6 +23,7 @@ from .oauth import (
     Consent,
     Grant,
     checked_redirects,
+    proves,
 )
 from .ports import (
     AuthTransactions,
@@ -54,9 +56,11 @@ __all__ = [
     "InvalidGrant",
     "InvalidScope",
     "InvalidToken",
+    "NoIssuer",
     "OAuthRefused",
     "PasswordHasher",
     "PasswordRepository",
+    "Profile",
     "SignedIn",
     "SignedOut",
     "TokenFamily",
@@ -69,4 +73,5 @@ __all__ = [
     "UserRepository",
     "WrongCredentials",
     "checked_redirects",
+    "proves",
 ]

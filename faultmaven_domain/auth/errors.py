@@ -19,6 +19,12 @@ class UserNotFound(NotFound):
     code = "USER_NOT_FOUND"
 
 
+class NoIssuer(NotFound):
+    """This server sends nobody elsewhere to sign in."""
+
+    code = "NO_ISSUER"
+
+
 class UserExists(AlreadyExists):
     """There is an account with this e-mail address or name."""
 

@@ -70,13 +70,30 @@ class SignedOut:
 
 
 @frozen(kw_only=True)
+class Profile:
+    """What an issuer of tokens says of a user of its own; None where it says nothing.
+
+    ``roles`` are all the user has, as the issuer's groups are read; None leaves them to this server.
+    """
+
+    email: str | None = None
+    username: str | None = None
+    full_name: str | None = None
+    roles: tuple[str, ...] | None = None
+
+
+@frozen(kw_only=True)
 class Claims:
-    """What a verified access token says. ``family_id`` names the sign-in it descends from."""
+    """What a verified access token says. ``family_id`` names the sign-in it descends from.
+
+    ``profile`` is there where another issuer's token vouches for its user, who may have no account here yet.
+    """
 
     user_id: str
     family_id: str
     expires_at: datetime
     scopes: tuple[str, ...] | None = None
+    profile: Profile | None = None
 
 
 @frozen(kw_only=True)

@@ -57,6 +57,10 @@ class Clients:
         """Raises: InvalidClient; OAuthRefused for an address that no pattern covers."""
         if not _CLIENT.fullmatch(client_id) or (self.ids and client_id not in self.ids):
             raise InvalidClient(field="client_id")
+        self.check_redirect(redirect_uri)
+
+    def check_redirect(self, redirect_uri: str) -> None:
+        """Raises: OAuthRefused for an address that no pattern covers."""
         if len(redirect_uri) > LONGEST_REDIRECT or not any(covers(one, redirect_uri) for one in self.redirects):
             raise OAuthRefused("redirect_uri is not one that this server sends codes to.", field="redirect_uri")
 
@@ -77,8 +81,7 @@ class AuthorizationRequest:
         clients.check(self.client_id, self.redirect_uri)
         if self.code_challenge_method != "S256":
             raise OAuthRefused("code_challenge_method is S256; no other is taken.", field="code_challenge_method")
-        if not _CHALLENGE.fullmatch(self.code_challenge):
-            raise OAuthRefused("code_challenge is a SHA-256 in 43 characters of base64url.", field="code_challenge")
+        check_challenge(self.code_challenge)
         if self.state is not None and len(self.state) > LONGEST_STATE:
             raise OAuthRefused(f"state has at most {LONGEST_STATE} characters.", field="state")
         return AuthorizationRequest(
@@ -123,14 +126,28 @@ class AuthorizationCode:
 
     def check(self, *, client_id: str, redirect_uri: str, verifier: str, at: datetime) -> None:
         """Whether it is the asker's and still good. Raises: InvalidGrant, without saying which."""
-        proven = _VERIFIER.fullmatch(verifier) is not None and challenge_of(verifier) == self.challenge
-        if not proven or at >= self.expires_at or (client_id, redirect_uri) != (self.client_id, self.redirect_uri):
+        if (
+            not proves(verifier, self.challenge)
+            or at >= self.expires_at
+            or (client_id, redirect_uri) != (self.client_id, self.redirect_uri)
+        ):
             raise InvalidGrant
 
 
 def hashed(code: str) -> str:
     """A code as it is kept: whoever reads the database has none."""
     return hashlib.sha256(code.encode()).hexdigest()
+
+
+def check_challenge(challenge: str) -> None:
+    """Raises: OAuthRefused."""
+    if not _CHALLENGE.fullmatch(challenge):
+        raise OAuthRefused("code_challenge is a SHA-256 in 43 characters of base64url.", field="code_challenge")
+
+
+def proves(verifier: str, challenge: str) -> bool:
+    """Whether a verifier is one, and the one that the challenge was made of (RFC 7636, 4.6)."""
+    return _VERIFIER.fullmatch(verifier) is not None and challenge_of(verifier) == challenge
 
 
 def challenge_of(verifier: str) -> str:

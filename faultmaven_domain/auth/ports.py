@@ -65,7 +65,11 @@ class PasswordHasher(Protocol):
 
 
 class IdentityProvider(Protocol):
-    """Issues and verifies tokens. One that cannot tell whether a token was revoked refuses it: Unavailable."""
+    """Issues and verifies tokens. One that cannot tell whether a token was revoked refuses it: Unavailable.
+
+    It may take another issuer's access tokens as well. Those carry a Profile, each is a family of its own, and only
+    their issuer refreshes them.
+    """
 
     async def create_token(
         self, user: User, *, client_id: str | None = None, scopes: tuple[str, ...] | None = None
@@ -97,4 +101,15 @@ class IdentityProvider(Protocol):
 
     async def sign_ins(self, user_id: str) -> tuple[str, ...]:
         """The ids of a user's live families, oldest first. Raises: Unavailable."""
+        ...
+
+    async def sign_in_address(self, *, redirect_uri: str, challenge: str) -> str:
+        """Where a browser goes to sign in at the issuer, which sends it on to ``redirect_uri`` with a code and a state.
+
+        ``challenge`` is S256 of a verifier that the asker keeps (RFC 7636). Raises: NoIssuer; Unavailable.
+        """
+        ...
+
+    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
+        """Who comes back from there, with a profile. Raises: InvalidGrant; NoIssuer; Unavailable; Misconfigured."""
         ...

@@ -3,9 +3,11 @@ from attrs import evolve, frozen
 from ..kernel.clock import Clock
 from ..kernel.ids import IdSource
 from ..kernel.principal import ADMIN, USER, Principal
+from .arriving import arrived, signed_in
 from .errors import InsufficientScope, InvalidGrant, InvalidToken, UserExists, UserNotFound, WrongCredentials
 from .models import (
     LONGEST_NAME,
+    Claims,
     SignedIn,
     SignedOut,
     TokenPair,
@@ -25,6 +27,7 @@ from .oauth import (
     Clients,
     Consent,
     Grant,
+    check_challenge,
     hashed,
     scopes_of,
 )
@@ -150,10 +153,39 @@ class AuthService:
     async def authenticate(self, *, token: str) -> Principal:
         """Who a token speaks for, with today's roles. Raises: InvalidToken; Unavailable."""
         claims = await self.identity.validate_token(token)
-        user = await self._active(claims.user_id)
-        if user is None:
+        user = await (self._active(claims.user_id) if claims.profile is None else self._vouched_for(claims))
+        if user is None or not user.is_active:
             raise InvalidToken
         return user.principal(scopes=claims.scopes)
+
+    async def _vouched_for(self, claims: Claims) -> User:
+        """Whom another issuer's token is of. The first sight of a token counts as signing in."""
+        async with self.transactions.view() as unit:
+            user, family = await unit.users.get(claims.user_id), await unit.families.get(claims.family_id)
+        if user is not None and family is not None:
+            return user
+        async with self.transactions.begin() as unit:
+            user = await arrived(unit, claims, at=self.clock.now())
+            await signed_in(unit, claims)
+        return user
+
+    async def sign_in_address(self, *, redirect_uri: str, challenge: str, clients: Clients) -> str:
+        """Where to sign in at the issuer; see the port. Raises: OAuthRefused; NoIssuer; Unavailable."""
+        clients.check_redirect(redirect_uri)
+        check_challenge(challenge)
+        return await self.identity.sign_in_address(redirect_uri=redirect_uri, challenge=challenge)
+
+    async def sign_in(self, *, code: str, state: str, verifier: str) -> SignedIn:
+        """Sign in who comes back from the issuer, whose account is opened where there is none.
+
+        Raises: InvalidGrant; WrongCredentials for a closed account; NoIssuer; Unavailable; Misconfigured.
+        """
+        claims = await self.identity.signed_in(code=code, state=state, verifier=verifier)
+        async with self.transactions.begin() as unit:
+            user = await arrived(unit, claims, at=self.clock.now())
+        if not user.is_active:
+            raise WrongCredentials("This account is closed.")
+        return SignedIn(user=user, tokens=await self.identity.create_token(user))
 
     async def refresh(self, *, refresh_token: str) -> TokenPair:
         """Raises: InvalidToken, also for an OAuth client's; a token used twice ends its whole family."""

@@ -22,7 +22,7 @@ class IndexMismatch(Misconfigured):
     def between(cls, *, held: str, wanted: str) -> "IndexMismatch":
         return cls(
             f"The index was built with the embedding model {held}, but {wanted} is set. "
-            "Build it anew with `faultmaven ingest --reindex`, or set EMBEDDING_MODEL_PATH back.",
+            "Build it anew with `faultmaven ingest --reindex`, or set EMBEDDING_MODEL or EMBEDDING_MODEL_PATH back.",
             held=held,
             wanted=wanted,
         )

@@ -17,6 +17,7 @@ import click
 from attrs import define
 
 from faultmaven_adapters.embeddings.model_files import default_model_directory, is_pulled, pull_model
+from faultmaven_adapters.settings import Embedding
 from faultmaven_domain.evidence import ALLOWED_EXTENSIONS
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput
 
@@ -68,7 +69,8 @@ def demo(incident: Path | None, question: str | None, keep: bool, as_json: bool)
         with _incident(incident, question, directory / "incident") as played:
             with steps.step("Look for the embedding model") as bar:
                 place = default_model_directory(settings.models_dir)
-                there = settings.embedding_model_path is not None or is_pulled(place)
+                elsewhere = settings.embedding_provider is not Embedding.ONNX
+                there = elsewhere or settings.embedding_model_path is not None or is_pulled(place)
                 bar.note = "found" if there else "fetched"
                 if not there and settings.model_download:
                     try:

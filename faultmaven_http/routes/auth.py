@@ -7,6 +7,7 @@ from faultmaven_domain.kernel.errors import Forbidden, InvalidInput, Unavailable
 from faultmaven_domain.kernel.principal import Principal
 from faultmaven_domain.session import SessionNotFound
 
+from ..elsewhere import has_page, takes_anyone
 from ..limits import Group
 from ..operation import Call, Operation, Reply
 from ..passwordless import is_open, is_rebound
@@ -67,10 +68,11 @@ async def config(call: Call) -> Reply:
     auth = f"{call.base}/auth"
     out = AuthConfigOut(
         auth_mode=call.fm.settings.auth_mode.value,
-        supports_registration=not is_rebound(call),
+        supports_registration=takes_anyone(call) and not is_rebound(call),
         passwordless=is_open(call),
         login_endpoint=f"{auth}/login",
         register_endpoint=f"{auth}/register",
+        issuer_endpoint=f"{auth}/login/initiate" if has_page(call) else None,
         refresh_endpoint=f"{auth}/refresh",
         logout_endpoint=f"{auth}/logout",
         authorization_endpoint=f"{auth}/oauth/authorize",
@@ -176,7 +178,8 @@ OPERATIONS = (
         handler=register,
         answers={201: SignedInOut},
         group=Group.WRITES,
-        errors=(401, 403, 409),
+        errors=(401, 403, 404, 409),
+        there=takes_anyone,
         creates=True,
         keeps=False,
     ),

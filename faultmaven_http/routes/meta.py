@@ -6,6 +6,7 @@ from faultmaven_adapters.settings import Profile
 from faultmaven_domain.evidence import ALLOWED_EXTENSIONS
 from faultmaven_domain.kernel.errors import Unavailable
 
+from ..elsewhere import has_page
 from ..health import Probe, Word
 from ..operation import Call, Operation, Reply
 from ..pages import LOGIN
@@ -107,7 +108,7 @@ async def capabilities(call: Call) -> Reply:
             cases=True,
             organizations=False,
             teams=False,
-            sso=False,
+            sso=has_page(call),
             extensionKB=True,
             adminKB=True,
             teamWorkspaces=False,

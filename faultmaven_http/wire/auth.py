@@ -64,13 +64,17 @@ class LoggedOut(TypedDict):
 
 
 class AuthConfigOut(TypedDict):
-    """``passwordless``: whether a name alone signs in here. Addresses are absolute."""
+    """``passwordless``: whether a name alone signs in here. Addresses are absolute.
+
+    ``issuer_endpoint`` tells where to sign in with an account of another issuer; null where there is none.
+    """
 
     auth_mode: Literal["local", "oauth"]
     supports_registration: bool
     passwordless: bool
     login_endpoint: str
     register_endpoint: str
+    issuer_endpoint: str | None
     refresh_endpoint: str
     logout_endpoint: str
     authorization_endpoint: str

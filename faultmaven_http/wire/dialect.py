@@ -33,6 +33,7 @@ from .knowledge import (
     search_out,
 )
 from .oauth import Denial, consent_out, denial_out, grant_out
+from .oidc import Departure, departure_out
 from .session import opened_session_out, session_out
 from .summaries import FileView
 from .uploaded_data import UploadedData, uploaded_data_out
@@ -63,6 +64,7 @@ def _converter(agent: RoleOut) -> cattrs.Converter:
         User: user_out,
         TokenPair: tokens_out,
         Entered: entered_out,
+        Departure: departure_out,
         SignedOut: logged_out,
         Consent: consent_out,
         Grant: grant_out,

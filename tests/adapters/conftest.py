@@ -1,6 +1,7 @@
-"""Real engines for the adapters' tests, one of each per test process."""
+"""Real engines for the adapters' tests: a Redis for each test process, a PostgreSQL for all of them."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from arq.connections import ArqRedis
 
 from faultmaven_adapters.redis.connection import close, connect
 from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
+from tests.adapters.postgres_place import PostgresPlace, postgres_place
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,21 @@ async def redis(redis_server: EmbeddedRedis) -> AsyncIterator[ArqRedis]:
     await client.flushall()
     yield client
     await close(client)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresPlace]:
+    own = tmp_path_factory.getbasetemp()
+    with postgres_place((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "postgres") as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def _postgres_database(postgres: PostgresPlace) -> str:
+    return postgres.made()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresPlace, _postgres_database: str) -> str:
+    """The process's database, with every module's tables, which are empty when the test begins."""
+    return postgres.emptied(_postgres_database)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
+from faultmaven_adapters.open_embeddings import embedding_key
 from faultmaven_adapters.open_llm import budget as llm_budget
 from faultmaven_adapters.open_llm import chain as llm_chain
 from faultmaven_adapters.settings import MODULES, Profile, Settings, load_settings
@@ -237,3 +238,39 @@ def test_redirects_that_are_none_stop_the_start() -> None:
     assert load_settings({"OAUTH_REDIRECTS": "https://x.example/cb, com.example.app:/back"})
     with pytest.raises(Misconfigured, match=r"OAUTH_REDIRECTS: 'localhost:\*' is no pattern"):
         load_settings({"OAUTH_REDIRECTS": "https://x.example/cb,localhost:*"})
+
+
+def test_an_embedding_server_has_its_settings() -> None:
+    """A server is asked for EMBEDDING_MODEL, a folder is not; OpenAI needs a key, another server may need none."""
+    for given, named in (
+        ({"EMBEDDING_PROVIDER": "openai"}, "OPENAI_API_KEY"),
+        ({"EMBEDDING_MODEL": "m"}, "EMBEDDING_MODEL_PATH"),
+        ({"EMBEDDING_PROVIDER": "ollama", "EMBEDDING_MODEL_PATH": "m"}, "EMBEDDING_MODEL_PATH"),
+    ):
+        with pytest.raises(Misconfigured, match=named):
+            load_settings(given)
+
+    for more in ({"OPENAI_API_KEY": "k"}, {"OPENAI_BASE_URL": "http://here/v1"}, {"EMBEDDING_URL": "http://here/v1"}):
+        load_settings({"EMBEDDING_PROVIDER": "openai", **more})
+
+
+def test_a_key_goes_where_it_belongs() -> None:
+    """OpenAI's key is not sent to an embedding server with an address of its own."""
+    own = {"EMBEDDING_PROVIDER": "openai", "OPENAI_API_KEY": "k"}
+    keys = [
+        embedding_key(load_settings(own | more))
+        for more in ({}, {"EMBEDDING_URL": "http://here"}, {"EMBEDDING_URL": "http://here", "EMBEDDING_API_KEY": "e"})
+    ]
+
+    assert keys == ["k", None, "e"]
+
+
+def test_pinecone_has_its_settings() -> None:
+    """Pinecone needs a key, an address of the web, and a name it takes."""
+    for given, named in (
+        ({"VECTOR_STORE": "pinecone"}, "PINECONE_API_KEY"),
+        ({"PINECONE_INDEX": "Fault_Maven"}, "PINECONE_INDEX"),
+        ({"PINECONE_URL": "api.pinecone.io"}, "PINECONE_URL"),
+    ):
+        with pytest.raises(Misconfigured, match=named):
+            load_settings(given)

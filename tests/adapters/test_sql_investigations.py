@@ -1,34 +1,31 @@
 """A database from before there were investigations."""
 
-import sqlite3
-from pathlib import Path
-
 from faultmaven_adapters.memory.identity import MemoryIdentityProvider, MemoryPasswordHasher
 from faultmaven_adapters.memory.transactions import memory_transactions
-from faultmaven_adapters.sql import migrate, open_sql, sqlite_path, sqlite_url
+from faultmaven_adapters.sql import migrate, open_sql
 from faultmaven_domain.auth import AuthService
 from faultmaven_domain.case import CaseService, Investigation, Milestone, Observed
+from tests.adapters.sql_engines import new_url, taken_back
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.fakes.people import ANA
 
+__all__ = ["new_url"]
 
-async def test_an_older_database_has_cases_without_investigations(tmp_path: Path) -> None:
+
+async def test_an_older_database_has_cases_without_investigations(new_url: str) -> None:
     """Cases written before are read and changed as ever, and get an investigation by their next turn."""
-    url, clock, ids = sqlite_url(tmp_path / "faultmaven.db"), FakeClock(), FakeIds()
+    clock, ids = FakeClock(), FakeIds()
     auth = AuthService(
         memory_transactions("auth"), MemoryIdentityProvider(clock, ids), MemoryPasswordHasher(ids), clock, ids
     )
-    await migrate({"case": url})
-    async with open_sql({"case": url}, lambda: None) as opened:
+    await migrate({"case": new_url})
+    async with open_sql({"case": new_url}, lambda: None) as opened:
         old = await CaseService(opened["case"], auth, clock, ids).create(principal=ANA, title="Old")
-    with sqlite3.connect(sqlite_path(url)) as connection:  # as the first revision left it
-        connection.execute("DROP TABLE case_investigations")
-        connection.execute("UPDATE case_version SET version_num = 'case_0001'")
-    connection.close()
+    await taken_back(new_url, "case", "case_0001")
 
-    assert "case_0002" in await migrate({"case": url})
-    async with open_sql({"case": url}, lambda: None) as opened:
+    assert "case_0002" in await migrate({"case": new_url})
+    async with open_sql({"case": new_url}, lambda: None) as opened:
         cases = CaseService(opened["case"], auth, clock, ids)
         fresh = await cases.overview(principal=ANA, case_id=old.case_id)
         told = Observed(turn_number=1, question="Checkout fails with 502.", failures=1, failing_records=2)

@@ -14,11 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect
 
 from faultmaven_adapters.sql import MODULES, migrate, open_sql, sqlite_path, sqlite_url
-from faultmaven_adapters.sql.migrate import upgrade
 from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
+from tests.adapters.sql_engines import taken_back
 
 #: Each module's revisions, oldest first.
-LATEST = {"agent": 3, "auth": 2, "case": 2, "evidence": 2}
+LATEST = {"agent": 3, "auth": 2, "case": 2, "evidence": 2, "knowledge": 2}
 REVISIONS = [f"{module}_{number:04}" for module in MODULES for number in range(1, LATEST.get(module, 1) + 1)]
 
 
@@ -174,27 +174,11 @@ async def test_what_is_no_database_is_told_of(url: str) -> None:
     assert sqlite_path(url).read_bytes() == b"something else, " * 1000
 
 
-def test_can_be_taken_back(url: str) -> None:
+async def test_can_be_taken_back(url: str) -> None:
     """Every step knows its way back, to nothing."""
-    from alembic import command
-
-    asyncio.run(migrate(dict.fromkeys(MODULES, url)))
-    engine = create_engine(url)
+    await migrate(dict.fromkeys(MODULES, url))
     for module in MODULES:
-        with engine.begin() as connection:
-            upgrade(connection, module)
-            config = Config(
-                attributes={
-                    "connection": connection,
-                    "metadata": MODULES[module].metadata,
-                    "version_table": f"{module}_version",
-                    "on_version_apply": lambda **_: None,
-                }
-            )
-            config.set_main_option("script_location", "faultmaven_adapters.sql:migrations")
-            config.set_main_option("path_separator", "os")
-            command.downgrade(config, f"{module}@base")
-    engine.dispose()
+        await taken_back(url, module, f"{module}@base")
 
     assert [name for name, _ in schema(url) if not name.endswith("_version") and name != "sqlite_sequence"] == []
 

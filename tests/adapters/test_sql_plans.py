@@ -95,6 +95,20 @@ QUESTIONS: dict[str, list[Question]] = {
 }
 
 
+#: Those that give a page of a list.
+PAGES: list[tuple[str, Question]] = [
+    ("case", lambda u: u.cases.of_owner("ana", status=None, **PAGE)),
+    ("case", lambda u: u.cases.of_owner("ana", status=CaseStatus.CLOSED, **PAGE)),
+    ("case", lambda u: u.messages.of_case("x", **PAGE)),
+    ("evidence", lambda u: u.evidence.of_owner("ana", **PAGE)),
+    ("knowledge", lambda u: u.documents.of_owner("ana", document_type=None, collection=None, **PAGE)),
+    ("knowledge", lambda u: u.documents.of_owner(None, document_type="runbook", collection=None, **PAGE)),
+    ("knowledge", lambda u: u.documents.of_owner("ana", document_type=None, collection="disks", **PAGE)),
+    ("agent", lambda u: u.jobs.of_owner("ana", states=(), limit=50)),
+    ("agent", lambda u: u.jobs.of_owner(None, states=(), limit=50)),
+]
+
+
 async def plans(url: str, module: str, question: Question, caplog: pytest.LogCaptureFixture) -> list[str]:
     """What SQLite would do for each statement of a question, step by step."""
     async with open_sql({module: url}, lambda: None) as opened:
@@ -124,20 +138,7 @@ async def test_uses_an_index(tmp_path: Path, module: str, number: int, caplog: p
     assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
 
 
-@pytest.mark.parametrize(
-    ("module", "question"),
-    [
-        ("case", lambda u: u.cases.of_owner("ana", status=None, **PAGE)),
-        ("case", lambda u: u.cases.of_owner("ana", status=CaseStatus.CLOSED, **PAGE)),
-        ("case", lambda u: u.messages.of_case("x", **PAGE)),
-        ("evidence", lambda u: u.evidence.of_owner("ana", **PAGE)),
-        ("knowledge", lambda u: u.documents.of_owner("ana", document_type=None, collection=None, **PAGE)),
-        ("knowledge", lambda u: u.documents.of_owner(None, document_type="runbook", collection=None, **PAGE)),
-        ("knowledge", lambda u: u.documents.of_owner("ana", document_type=None, collection="disks", **PAGE)),
-        ("agent", lambda u: u.jobs.of_owner("ana", states=(), limit=50)),
-        ("agent", lambda u: u.jobs.of_owner(None, states=(), limit=50)),
-    ],
-)
+@pytest.mark.parametrize(("module", "question"), PAGES)
 async def test_a_page_is_not_sorted(
     tmp_path: Path, module: str, question: Question, caplog: pytest.LogCaptureFixture
 ) -> None:

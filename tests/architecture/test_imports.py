@@ -33,12 +33,18 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "databases": ("sql.gateway",),
     "sqlalchemy": ("sql",),
     "alembic": ("sql",),
+    "asyncpg": ("sql",),
     "lancedb": ("vectors.lancedb",),
+    "chromadb": ("vectors.chromadb.embedded",),
     "pyarrow": ("vectors",),
     "redis": ("redis",),
     "arq": ("redis",),
     "fsspec": ("files.local",),
-    "joserfc": ("identity.jwt",),
+    # What s3fs lets through of the two it stands on: their errors.
+    "s3fs": ("files.s3",),
+    "botocore": ("files.s3",),
+    "aiohttp": ("files.s3",),
+    "joserfc": ("identity",),
     "argon2": ("identity.argon2",),
     "onnxruntime": ("embeddings.encoder",),
     "tokenizers": ("embeddings.encoder",),
@@ -53,9 +59,16 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "punq": ("composition",),
     "typed_settings": ("settings",),
     # Arrays are what the model's, the reader's and the index's engine take and give.
-    "numpy": ("embeddings", "extraction", "vectors.held"),
+    "numpy": ("embeddings", "extraction", "vectors.held", "vectors.held_words"),
     # HTTP is spoken by whoever has somebody to call: a model's host, a module that left, a file to fetch.
-    "httpx2": ("embeddings.fetch", "llm.wire", "remote.client"),
+    "httpx2": (
+        "embeddings.fetch",
+        "identity.issuer",
+        "llm.wire",
+        "remote.client",
+        "vectors.chromadb.server",
+        "vectors.pinecone_wire",
+    ),
     # One converter for each edge a value crosses: rows, messages, cached values, calls from afar.
     "cattrs": ("rows", "jobs", "redis.codec", "remote.face"),
 }
@@ -87,6 +100,7 @@ WORKER_PLACES: dict[str, tuple[str, ...]] = {
 #: ``import_module`` hides an import from every rule here, so who calls it says why.
 BY_NAME: dict[str, str] = {
     "faultmaven_adapters/__init__.py": "the library's door loads its own modules when they are first asked for",
+    "faultmaven_adapters/extras.py": "asks for a vendor that may not be installed, before the file that imports it",
     "faultmaven_adapters/vectors/lancedb.py": "loads lancedb, imported there for its types, in a thread of its own",
 }
 

@@ -49,6 +49,11 @@ class ModuleContract:
     def transactions(self) -> Transactions[Any]:
         raise NotImplementedError
 
+    @pytest.fixture
+    def keeps_nul(self) -> bool:
+        """Whether texts may hold the character of number zero."""
+        return True
+
     def of(self, unit: Any) -> Any:
         return getattr(unit, self.part)
 
@@ -167,6 +172,17 @@ class DataProviderContract(ModuleContract, Generic[T]):
 
         async with transactions.view() as unit:
             assert await self.of(unit).get("a") is None
+
+    async def test_a_nul_is_kept_or_refused(self, transactions: Transactions[Any], keeps_nul: bool) -> None:
+        """A character of number zero comes back, or the text that holds it is refused; it is never cut off there."""
+        value = self.value("a", **{self.text: "before\0after"})
+        async with undone(transactions) as unit:
+            if keeps_nul:
+                await self.of(unit).save(value)
+                assert value == await self.of(unit).get("a")
+            else:
+                with pytest.raises(InvalidInput):
+                    await self.of(unit).save(value)
 
 
 def _scribble(value: Any) -> None:

@@ -1,9 +1,9 @@
-"""What every FileProvider promises. An adapter's test class inherits this and gives `files` and `clock`."""
+"""What every FileProvider promises. An adapter's test class inherits this and gives `files`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,8 @@ from faultmaven_adapters.system import SystemClock
 from faultmaven_domain.kernel.errors import InvalidInput
 from faultmaven_domain.kernel.files import FileMissing, FileProvider
 
+#: What somebody without an account gets at an address: the bytes, or None where it does not hold.
+Follow = Callable[[str], Awaitable[bytes | None]]
 SIGNER = UrlSigner("http://localhost:8090/v1/files", b"a secret", SystemClock())
 
 
@@ -26,6 +28,23 @@ class FileProviderContract:
     @pytest.fixture
     def files(self) -> FileProvider:
         raise NotImplementedError
+
+    @pytest.fixture
+    def follow(self, files: FileProvider) -> Follow:
+        """How an address is followed: here those that our own server answers, of which it believes its own alone."""
+
+        async def follow(address: str) -> bytes | None:
+            url = urlsplit(address)
+            key, query = unquote(url.path.removeprefix("/v1/files/")), dict(parse_qsl(url.query))
+            good = SIGNER.verify(key, int(query["expires"]), query["signature"])
+            return await files.download(key) if good else None
+
+        return follow
+
+    @pytest.fixture
+    def signed(self) -> tuple[str, str]:
+        """What an address calls its time and its signature."""
+        return "expires", "signature"
 
     async def test_gives_back_what_was_put(self, files: FileProvider) -> None:
         """Bytes come back as they were, under the key they were given."""
@@ -97,26 +116,36 @@ class FileProviderContract:
         assert await files.keys("evidence/", older_than=now + timedelta(minutes=1)) == ["evidence/a", "evidence/b/c"]
         assert await files.keys("evidence/", older_than=now - timedelta(minutes=1)) == []
 
-    async def test_signs_an_address_that_expires(self, files: FileProvider) -> None:
-        """An address carries the key, a time and a signature that holds for that key and time alone."""
+    async def test_gives_an_address_to_whoever_has_it(self, files: FileProvider, follow: Follow) -> None:
+        """An address gives the bytes without an account."""
         await files.upload("evidence/a b", b"x", "text/plain")
 
+        assert await follow(await files.get_url("evidence/a b", expires_in=60)) == b"x"
+
+    @pytest.mark.parametrize("changed", ["key", "time", "signature", "word"])
+    async def test_an_address_holds_for_its_key_and_time_alone(
+        self, files: FileProvider, follow: Follow, signed: tuple[str, str], changed: str
+    ) -> None:
+        """Another key, a later time or another signature and an address is worth nothing."""
+        await files.upload("evidence/a b", b"x", "text/plain")
+        await files.upload("evidence/a c", b"another", "text/plain")
         url = urlsplit(await files.get_url("evidence/a b", expires_in=60))
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        query = dict(parse_qsl(url.query))
+        time, signature = signed
+        other = {
+            "time": {time: str(int(query[time]) + 1)},
+            "signature": {signature: f"{int(query[signature], 16) ^ 1:064x}"},
+            "word": {signature: "é"},
+        }.get(changed, {})
+        path = url.path.replace("a%20b", "a%20c") if changed == "key" else url.path
 
-        assert url.path == "/v1/files/evidence/a%20b"
-        assert SIGNER.verify("evidence/a b", int(query["expires"]), query["signature"])
-        assert not SIGNER.verify("evidence/other", int(query["expires"]), query["signature"])
-        assert not SIGNER.verify("evidence/a b", int(query["expires"]) + 1, query["signature"])
-        assert not SIGNER.verify("evidence/a b", int(query["expires"]), "é")
+        assert await follow(url._replace(path=path, query=urlencode(query | other, quote_via=quote)).geturl()) is None
 
-    async def test_an_expired_address_does_not_hold(self, files: FileProvider) -> None:
+    async def test_an_expired_address_does_not_hold(self, files: FileProvider, follow: Follow) -> None:
         """After its time an address is worth nothing."""
         await files.upload("k", b"x", "text/plain")
 
-        query = parse_qs(urlsplit(await files.get_url("k", expires_in=-1)).query)
-
-        assert not SIGNER.verify("k", int(query["expires"][0]), query["signature"][0])
+        assert await follow(await files.get_url("k", expires_in=-1)) is None
 
     @pytest.mark.parametrize("key", ["", "/etc/passwd", "../secret", "a/../../secret", "a/./b/..", "a\0b"])
     async def test_refuses_keys_that_leave_the_store(self, files: FileProvider, key: str) -> None:

@@ -1,11 +1,17 @@
-"""What every IdentityProvider promises. An adapter's test class inherits this and gives `identity` and `clock`."""
+"""What every IdentityProvider promises. An adapter's test class inherits this and gives `identity` and `clock`.
+
+One that takes another issuer's tokens as well gives `abroad`, too: that issuer's side of it.
+"""
 
 import asyncio
+import base64
+import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import pytest
 
-from faultmaven_domain.auth import IdentityProvider, InvalidToken, User
+from faultmaven_domain.auth import IdentityProvider, InvalidGrant, InvalidToken, NoIssuer, User
 from tests.fakes.clock import FakeClock
 
 ANA = User(
@@ -18,6 +24,23 @@ ANA = User(
 )
 
 
+VERIFIER = "v" * 43
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+BACK = "http://localhost:3000/callback"
+
+
+class Abroad(Protocol):
+    """An issuer elsewhere, and somebody with an account there."""
+
+    def token(self) -> str:
+        """The next access token of its user."""
+        ...
+
+    async def visited(self, address: str) -> tuple[str, str]:
+        """The code and the state that its user comes back with from its page."""
+        ...
+
+
 class IdentityProviderContract:
     @pytest.fixture
     def clock(self) -> FakeClock:
@@ -26,6 +49,11 @@ class IdentityProviderContract:
     @pytest.fixture
     def identity(self, clock: FakeClock) -> IdentityProvider:
         raise NotImplementedError
+
+    @pytest.fixture
+    def abroad(self) -> Abroad | None:
+        """None where nobody else's tokens are taken."""
+        return None
 
     async def test_a_fresh_token_names_its_user(self, identity: IdentityProvider) -> None:
         """The access token of a sign-in speaks for its user, for half an hour."""
@@ -155,3 +183,42 @@ class IdentityProviderContract:
         for verb in (identity.validate_token, identity.refresh_token, identity.revoke):
             with pytest.raises(InvalidToken):
                 await verb(token)
+
+    async def test_another_issuers_token_is_a_sign_in_of_its_own(
+        self, identity: IdentityProvider, abroad: Abroad | None
+    ) -> None:
+        """It names its user and says who that is, each token is ended by itself, and refreshing is not ours."""
+        if abroad is None:
+            return
+        one, other = abroad.token(), abroad.token()
+        claims = await identity.validate_token(one)
+        assert claims.profile is not None
+        assert (await identity.validate_token(other)).user_id == claims.user_id
+
+        for _ in range(2):
+            assert (await identity.revoke(one)).user_id == claims.user_id
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(one)
+        with pytest.raises(InvalidToken):
+            await identity.refresh_token(other)
+        assert (await identity.validate_token(other)).family_id != claims.family_id
+
+    async def test_people_sign_in_where_their_account_is(
+        self, identity: IdentityProvider, abroad: Abroad | None
+    ) -> None:
+        """Who comes back from the issuer's page is who its tokens name; without an issuer there is no such page."""
+        if abroad is None:
+            with pytest.raises(NoIssuer):
+                await identity.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE)
+            with pytest.raises(NoIssuer):
+                await identity.signed_in(code="c", state="s", verifier=VERIFIER)
+            return
+        address = await identity.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE)
+        code, state = await abroad.visited(address)
+
+        claims = await identity.signed_in(code=code, state=state, verifier=VERIFIER)
+
+        assert claims.user_id == (await identity.validate_token(abroad.token())).user_id
+        assert claims.profile is not None
+        with pytest.raises(InvalidGrant):
+            await identity.signed_in(code=code, state=state, verifier=VERIFIER)

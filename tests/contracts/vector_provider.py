@@ -216,6 +216,19 @@ class VectorProviderContract:
         assert ids(await ready.search_text(RUNBOOKS, "fresh", 9, scope=ANA)) == ["a"]
         assert await ready.search_text(RUNBOOKS, "old", 9, scope=ANA) == []
 
+    async def test_nothing_of_the_old_one_stays(self, ready: VectorProvider) -> None:
+        """A passage put in again without the owner, the tags and the section it had is without them."""
+        old = a_passage("a", "quorum", owner="bob", section="Old", tags=("z", "x", "z"))
+        new = a_passage("a", "quorum")
+        for passage in (old, new):
+            await ready.upsert(RUNBOOKS, [passage], [at(0)])
+
+            scope = Scope(owner_id="bob")
+            assert [passage] == [hit.passage for hit in await ready.search(RUNBOOKS, at(0), 9, scope=scope)]
+            assert [passage] == [hit.passage for hit in await ready.search_text(RUNBOOKS, "quorum", 9, scope=scope)]
+        assert ids(await ready.search(RUNBOOKS, at(0), 9, scope=ANA)) == ["a"]
+        assert await ready.search(RUNBOOKS, at(0), 9, scope=Scope(owner_id="bob", tags=("x",))) == []
+
     async def test_a_vector_may_go_again(self, ready: VectorProvider) -> None:
         """Put in again without a vector, a passage is no longer near anything."""
         await ready.upsert(RUNBOOKS, [a_passage("a")], [at(0)])

@@ -57,7 +57,19 @@ class OllamaDialect:
         return _TROUBLE[error], _line({"error": SAID})
 
 
-OllamaStandIn = partial(StandIn, OllamaDialect())
+@frozen
+class OllamaEmbeds:
+    path: str = "/api/embed"
+
+    def refusal(self, texts: list[str]) -> str | None:
+        return None  # what is too long is cut
+
+    def answer(self, body: dict[str, Any], vectors: list[list[float]]) -> dict[str, Any]:
+        times = {"total_duration": 5_000_000, "load_duration": 1_000_000, "prompt_eval_count": GIVEN}
+        return {"model": body["model"], "embeddings": vectors, **times}
+
+
+OllamaStandIn = partial(StandIn, OllamaDialect(), embeds=OllamaEmbeds())
 
 
 def _part(body: dict[str, Any], text: str, ended: Says | None = None) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""OpenAI's chat completions, as its reference describes them.
+"""OpenAI's chat completions and embeddings, as its reference describes them.
 
 ``python -m tests.standins.openai --port 0 --sleep 0.3 --grounded`` runs one in a process of its own.
 """
 
 import json
+from array import array
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -74,7 +76,34 @@ class OpenAIDialect:
         return status, _event({"error": {"message": SAID, "type": kind, "param": None, "code": code}})
 
 
-OpenAIStandIn = partial(StandIn, OpenAIDialect())
+#: A text may have so many tokens; here a letter is one.
+_LONGEST_TEXT = 8_192
+
+
+@frozen
+class OpenAIEmbeds:
+    path: str = "/v1/embeddings"
+
+    def refusal(self, texts: list[str]) -> str | None:
+        if not all(texts):
+            return "input cannot be an empty string"
+        return "maximum context length" if max(map(len, texts)) > _LONGEST_TEXT else None
+
+    def answer(self, body: dict[str, Any], vectors: list[list[float]]) -> dict[str, Any]:
+        encoded = body.get("encoding_format") == "base64"
+        data = [
+            {
+                "object": "embedding",
+                "index": at,
+                "embedding": b64encode(array("f", vector).tobytes()).decode() if encoded else vector,
+            }
+            for at, vector in enumerate(vectors)
+        ]
+        usage = {"prompt_tokens": GIVEN, "total_tokens": GIVEN}
+        return {"object": "list", "data": data[::-1], "model": body["model"], "usage": usage}  # the index tells which
+
+
+OpenAIStandIn = partial(StandIn, OpenAIDialect(), embeds=OpenAIEmbeds())
 
 
 def _envelope(body: dict[str, Any], kind: str, choices: list[Any], usage: dict[str, int] | None) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import json
 import math
+import re
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -67,6 +69,19 @@ class Dialect(Protocol):
         ...
 
 
+class Embeds(Protocol):
+    """How one vendor gives vectors."""
+
+    @property
+    def path(self) -> str: ...
+
+    def refusal(self, texts: list[str]) -> str | None:
+        """What is wrong with them, if anything is."""
+        ...
+
+    def answer(self, body: dict[str, Any], vectors: list[list[float]]) -> dict[str, Any]: ...
+
+
 @define
 class StandIn:
     """``replies`` are taken from the front; without one it says what it was told, or with ``grounded`` what the
@@ -77,6 +92,7 @@ class StandIn:
     """
 
     dialect: Dialect
+    embeds: Embeds | None = field(default=None, kw_only=True)
     replies: list[Reply] = field(factory=list)
     requests: list[dict[str, Any]] = field(factory=list)
     #: One for each connection that was used.
@@ -90,17 +106,37 @@ class StandIn:
 
     @property
     def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route(self.dialect.chat_path, self._chat, methods=["POST"]),
-                Route(self.dialect.models_path, self._models),
-            ]
-        )
+        routes = [
+            Route(self.dialect.chat_path, self._chat, methods=["POST"]),
+            Route(self.dialect.models_path, self._models),
+        ]
+        if self.embeds is not None:
+            routes.append(Route(self.embeds.path, self._embed, methods=["POST"]))
+        return Starlette(routes=routes)
 
     async def _models(self, request: Request) -> Response:
         if not self.dialect.admits(request.headers):
             return self._failure(401)
         return JSONResponse(self.dialect.models())
+
+    async def _embed(self, request: Request) -> Response:
+        """Vectors of words, not of unit length; of the replies, failures, nonsense and waiting have a meaning here."""
+        assert self.embeds is not None
+        if not self.dialect.admits(request.headers):
+            return self._failure(401)
+        body = await request.json()
+        self.requests.append(body)
+        reply = self.replies.pop(0) if self.replies else None
+        if isinstance(reply, Fails):
+            return self._failure(reply.status, **({"retry-after": reply.retry_after} if reply.retry_after else {}))
+        if isinstance(reply, Garbles):
+            return Response(reply.body, media_type=reply.media_type)
+        if isinstance(reply, float):
+            await asyncio.sleep(reply)
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        if why := self.embeds.refusal(texts):
+            return JSONResponse(self.dialect.failure(400, why), 400)
+        return JSONResponse(self.embeds.answer(body, [meaning(text) for text in texts]))
 
     async def _chat(self, request: Request) -> ASGIApp:
         if not self.dialect.admits(request.headers):
@@ -216,3 +252,15 @@ def _split(text: str, pieces: int) -> list[str]:
     """The text in so many pieces, or in fewer if it is short."""
     size = max(1, math.ceil(len(text) / pieces))
     return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+#: How long the vectors are that a stand-in gives.
+DIMENSION = 64
+
+
+def meaning(text: str) -> list[float]:
+    """Each word counts in one place, so that texts of the same words are alike."""
+    vector = [0.0] * DIMENSION
+    for word in re.findall(r"\w+", text.lower()) or [text]:
+        vector[zlib.crc32(word.encode()) % DIMENSION] += 3.0
+    return vector

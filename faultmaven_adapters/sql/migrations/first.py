@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 MOMENT = sa.String(32).with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -14,7 +15,7 @@ def sequence() -> "sa.Column[Any]":
 
 
 def texts(*names: str, null: bool = False) -> list["sa.Column[Any]"]:
-    return [sa.Column(name, sa.Text(), nullable=null) for name in names]
+    return [sa.Column(name, TEXT, nullable=null) for name in names]
 
 
 def numbers(*names: str, null: bool = False) -> list["sa.Column[Any]"]:

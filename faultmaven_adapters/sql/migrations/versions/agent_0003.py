@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import texts
+from faultmaven_adapters.sql.migrations.first import TEXT, texts
 
 revision = "agent_0003"
 down_revision = "agent_0002"
@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("agent_turns", *texts("intent", null=True))
-    op.add_column("agent_turns", sa.Column("attachments", sa.Text(), nullable=False, server_default="[]"))
+    op.add_column("agent_turns", sa.Column("attachments", TEXT, nullable=False, server_default="[]"))
 
 
 def downgrade() -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import drop, index, jobs_and_outbox, moments, table, texts
+from faultmaven_adapters.sql.migrations.first import TEXT, drop, index, jobs_and_outbox, moments, table, texts
 
 revision = "auth_0001"
 down_revision = None
@@ -21,7 +21,7 @@ def upgrade() -> None:
     index("auth_users", "id", "user_id", unique=True)
     index("auth_users", "email", "email", unique=True)
     index("auth_users", "username", "username", unique=True)
-    op.create_table("auth_passwords", sa.Column("user_id", sa.Text(), primary_key=True), *texts("hash"))
+    op.create_table("auth_passwords", sa.Column("user_id", TEXT, primary_key=True), *texts("hash"))
     table(
         "auth_token_families",
         *texts("family_id", "user_id", "current"),

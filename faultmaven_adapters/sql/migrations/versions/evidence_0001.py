@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import drop, index, jobs_and_outbox, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import TEXT, drop, index, jobs_and_outbox, moments, numbers, table, texts
 
 revision = "evidence_0001"
 down_revision = None
@@ -26,7 +26,7 @@ def upgrade() -> None:
     index("evidence_items", "case", "case_id", "owner_id", "uploaded_at", "seq")
     index("evidence_items", "owner", "owner_id", "uploaded_at", "seq")
     index("evidence_items", "file", "file_key")
-    op.create_table("evidence_reports", sa.Column("evidence_id", sa.Text(), primary_key=True), *texts("report"))
+    op.create_table("evidence_reports", sa.Column("evidence_id", TEXT, primary_key=True), *texts("report"))
     jobs_and_outbox("evidence")
 
 

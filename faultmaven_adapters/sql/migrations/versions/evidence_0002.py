@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from faultmaven_adapters.sql.migrations.first import TEXT
+
 revision = "evidence_0002"
 down_revision = "evidence_0001"
 branch_labels = None
@@ -10,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("evidence_items", sa.Column("metadata", sa.Text(), nullable=False, server_default="{}"))
+    op.add_column("evidence_items", sa.Column("metadata", TEXT, nullable=False, server_default="{}"))
 
 
 def downgrade() -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import drop, index, jobs_and_outbox, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import TEXT, drop, index, jobs_and_outbox, moments, numbers, table, texts
 
 revision = "knowledge_0001"
 down_revision = None
@@ -41,11 +41,11 @@ def upgrade() -> None:
         sqlite_where=unowned,
         postgresql_where=unowned,
     )
-    op.create_table("knowledge_contents", sa.Column("document_id", sa.Text(), primary_key=True), *texts("content"))
+    op.create_table("knowledge_contents", sa.Column("document_id", TEXT, primary_key=True), *texts("content"))
     op.create_table(
         "knowledge_collections",
-        sa.Column("owner_id", sa.Text(), primary_key=True),
-        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("owner_id", TEXT, primary_key=True),
+        sa.Column("name", TEXT, primary_key=True),
     )
     jobs_and_outbox("knowledge")
 
