@@ -45,7 +45,7 @@ def tests(session: nox.Session) -> None:
     installed(session)
     workers = str(max(3, os.cpu_count() or 1))  # some wait for a lease or a restart: two would leave processors idle
     how = session.posargs or ["-n", workers, "--dist", "worksteal", "--cov", "--cov-report=term", "tests"]
-    session.run("pytest", *how)
+    session.run("pytest", *how, env={"PYTHONDONTWRITEBYTECODE": ""})  # else each server that is started compiles anew
 
 
 @nox.session
@@ -64,6 +64,13 @@ def faults(session: nox.Session) -> None:
     """Kills and full disks at random moments, and what was lost by them; `-- --help` for parts of it."""
     installed(session)
     session.run("python", "-m", "tests.faults", *session.posargs)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """The main job on profiles and vendors together, every two of which meet; `-- --help` for parts of it."""
+    installed(session)
+    session.run("python", "-m", "tests.matrix", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})  # as in tests
 
 
 @nox.session(name="eval")
@@ -101,5 +108,8 @@ def lock(session: nox.Session) -> None:
     """Write the lock files anew from pyproject.toml."""
     session.install("uv")
     common = ("--generate-hashes", "--no-emit-index-url", "--python-version", "3.11", "--quiet", "--no-header")
-    session.run("uv", "pip", "compile", *common, "pyproject.toml", "-o", "requirements.lock")
-    session.run("uv", "pip", "compile", *common, "--group", "dev", "pyproject.toml", "-o", "requirements-dev.lock")
+    dev = ("--group", "dev", "--all-extras", "pyproject.toml", "-o", "requirements-dev.lock")
+    session.run("uv", "pip", "compile", *common, *dev)
+    # The same versions, so that an extra can be added to what is installed from either.
+    constrained = ("-c", "requirements-dev.lock", "pyproject.toml", "-o", "requirements.lock")
+    session.run("uv", "pip", "compile", *common, *constrained)

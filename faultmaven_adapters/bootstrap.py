@@ -41,14 +41,15 @@ async def open(
     modules: Collection[str] = MODULES,
     rebuild: bool = False,
     work: bool = True,
+    model: bool | None = None,
     progress: Progress = quiet,
 ) -> AsyncIterator[FaultMaven]:
     """Everything over a data directory, or wholly in memory where ``path`` and ``settings`` are None.
 
     As a library it does its own jobs while the block runs, unless a server or a worker owns the directory and does
     them. ``modules`` are those that run here; the others are reached at their ``<MODULE>_URL``. ``rebuild`` empties the
-    search index and has every document indexed anew, with the present model. Without ``work`` no job is done and no
-    model opened: for looking at accounts and jobs.
+    search index and has every document indexed anew, with the present model. Without ``work`` no job is done and
+    no ``model`` opened, unless that is asked for: for looking at accounts and jobs.
 
     Raises: Misconfigured; DirectoryHeld when another process serves the directory; Unavailable.
     """
@@ -62,7 +63,12 @@ async def open(
 
             settings = settings or load_settings(data_dir=Path(path) if path is not None else None)
             opening = await open_durable(
-                stack, settings, role=role, modules=_known(modules), work=work, progress=progress
+                stack,
+                settings,
+                role=role,
+                modules=_known(modules),
+                model=work if model is None else model,
+                progress=progress,
             )
         services = compose(opening.adapters, remote=opening.remote)
         fm = FaultMaven(

@@ -25,6 +25,7 @@ from faultmaven_domain.auth import AuthService, AuthTransactions, IdentityProvid
 from faultmaven_domain.case import CaseService, CaseTransactions, Users
 from faultmaven_domain.evidence import Cases as EvidenceCases
 from faultmaven_domain.evidence import EvidenceService, EvidenceTransactions
+from faultmaven_domain.kernel.backlog import Backlog
 from faultmaven_domain.kernel.cache import Cache
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import Misconfigured
@@ -71,6 +72,7 @@ PORTS: tuple[type, ...] = (
     RateLimiter,
     ReplyStore,
     JobBooks,
+    Backlog,
     Clock,
     IdSource,
 )

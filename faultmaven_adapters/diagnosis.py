@@ -1,11 +1,14 @@
 """What ``faultmaven doctor`` looks at: each finding says what is, and what would mend it."""
 
+import json
 import os
 import shutil
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
+from functools import partial
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from attrs import frozen
@@ -13,19 +16,33 @@ from attrs import frozen
 from faultmaven_domain.kernel.errors import FaultMavenError
 
 from .bootstrap import open
-from .library import FaultMaven
-from .owner import holder
-from .settings import Settings
+from .extras import missing, wanted
+from .library import FaultMaven, pinged
+from .open_durable import add_database
+from .open_files import add_files
+from .open_redis import EVICTS, add_redis
+from .open_vectors import add_vectors
+from .opening import Opening
+from .owner import Role, holder
+from .redis.serving import serving
+from .settings import WITH_TABLES, Identity, Settings, cautions, problems, shown
+from .whereabouts import whereabouts
 
 ENOUGH_DISK = 1024**3
 _MENDS = {
-    "database": "Check DATABASE_URL and that its file or server can be reached; `faultmaven migrate` makes the tables.",
-    "redis": "Check REDIS_URL, or unset it to have a private one started.",
+    "database": "Check DATABASE_URL, or the module's own, and that its file or server can be reached; `faultmaven "
+    "migrate` makes the tables.",
+    "redis": "Check REDIS_URL, its user and password, and REDIS_TLS_*; in core, unset, a private one is started.",
+    "queue": "Check QUEUE_REDIS_URL; jobs that are asked for meanwhile wait in the database.",
     "vectors": "Check VECTOR_STORE and its path or address; `faultmaven ingest --reindex` builds the index anew.",
     "files": "Check FILE_STORAGE_PATH and its permissions, or S3_BUCKET, its address, region and keys.",
     "model": "Run `faultmaven models pull`, or check EMBEDDING_PROVIDER and what is set for it.",
+    "issuer": "Check OIDC_ISSUER or AUTH0_DOMAIN, and that this machine can reach it; known keys serve for four hours.",
     "llm": "Check LLM_PROVIDER, LLM_FALLBACKS, and the key, address and model of each provider they name.",
 }
+_SETTING = "docs/CONFIGURATION.md says what each variable takes."
+#: What must be well before anything is opened.
+_NO_START = {"data directory", "setting", "extras"}
 
 
 class State(StrEnum):
@@ -43,25 +60,108 @@ class Diagnosis:
 
 
 async def diagnose(settings: Settings) -> list[Diagnosis]:
-    """Look at everything a start needs, by starting; what another process has open is joined."""
-    findings = [_directory(settings.data_dir), _disk(settings.data_dir), _port(settings)]
-    if any(finding.what == "data directory" and finding.state is State.BAD for finding in findings):
-        return findings
+    """Look at everything a start needs, by starting; what another process has open is joined, and no job is done.
+
+    ``settings`` need not be safe: what a start would refuse is a finding, and then nothing is opened. Nor is a
+    database upgraded: one that waits for that is a finding, and what is not a database is then asked by itself.
+    """
+    findings = [_profile(settings), _directory(settings.data_dir), _disk(settings.data_dir), _port(settings)]
+    findings += [Diagnosis(what="setting", state=State.BAD, says=says, mend=_SETTING) for says in problems(settings)]
+    lacking = missing(wanted(settings))
+    if lacking is not None:
+        findings.append(Diagnosis(what="extras", state=State.BAD, says=lacking, mend="Run that command."))
+    findings += [Diagnosis(what="caution", state=State.NOTE, says=says) for says in cautions(settings)]
+    places = whereabouts(settings)
+    if any(finding.state is State.BAD and finding.what in _NO_START for finding in findings):
+        return findings + [
+            Diagnosis(what=name, state=State.NOTE, says=f"{at}: not asked") for name, at in places.items()
+        ]
+    if behind := await _behind(settings):
+        says = f"the database has yet to be upgraded, by {', '.join(behind)}"
+        mend = "`faultmaven migrate` does it, as any start does; docs/database.md says what to keep a copy of."
+        findings.append(Diagnosis(what="upgrade", state=State.NOTE, says=says, mend=mend))
+        others = await _each(settings, databases=False)
+        return findings + [_dependency(name, why, places) for name, why in others.items()]
     try:
-        async with open(settings=settings) as fm:
+        async with open(settings=settings, work=False, model=True) as fm:
+            await fm.knowledge.start()
             health = await fm.health()
-            findings += [_dependency(name, why) for name, why in health.items() if not name.startswith("llm")]
+            findings += [_dependency(name, why, places) for name, why in health.items() if not name.startswith("llm")]
             findings += _models(fm, health)
-    except FaultMavenError as error:
-        findings.append(Diagnosis(what="start", state=State.BAD, says=error.message, mend="Mend that, and ask again."))
+            evicting = [note for note in fm.notes if note.startswith(EVICTS)]
+            findings += [Diagnosis(what="caution", state=State.NOTE, says=note) for note in evicting]
+            if fm.redis is not None and not settings.worker_inside():
+                findings.append(_workers(await serving(fm.redis)))
+    except (FaultMavenError, OSError) as error:
+        findings.append(Diagnosis(what="start", state=State.BAD, says=str(error), mend="Mend that, and ask again."))
+        findings += [_dependency(name, why, places) for name, why in (await _each(settings)).items()]
     return findings
 
 
-def _dependency(name: str, why: str | None) -> Diagnosis:
+async def _behind(settings: Settings) -> list[str]:
+    """The revisions that tables which are there have yet to be given; of a database that cannot be asked, none."""
+    from .sql.migrate import pending
+
+    found: list[str] = []
+    with suppress(FaultMavenError, OSError):  # told when it is opened
+        for module in WITH_TABLES:
+            revisions = await pending({module: settings.database_of(module)})
+            found += revisions if f"{module}_0001" not in revisions else []
+    return found
+
+
+async def _each(settings: Settings, *, databases: bool = True) -> dict[str, str | None]:
+    """How each dependency is by itself, where they cannot all be opened: None where it is well, else why not."""
+    found: dict[str, str | None] = {}
+    parts: dict[str, Callable[[Opening], Awaitable[object]]] = {
+        "redis": lambda opening: add_redis(opening, Role.LIBRARY),
+        "files": lambda opening: add_files(opening, "asked by the doctor"),
+        "vectors": _add_index,
+    }
+    for module in WITH_TABLES if databases else ():
+        parts.setdefault(settings.name_of_database(module), partial(add_database, modules=frozenset({module})))
+    for name, add in parts.items():
+        async with AsyncExitStack() as stack:
+            opening = Opening(settings, stack)
+            why = None
+            try:
+                await add(opening)
+            except (FaultMavenError, OSError) as error:
+                why = str(error)
+            asked = {each: await pinged(ping) for each, ping in opening.pings.items() if each not in found}
+            found |= asked
+            if why is not None and not any(asked.values()):  # else it is told of the one that it is about
+                found[name] = why
+    return found
+
+
+async def _add_index(opening: Opening) -> None:
+    add_vectors(opening)
+
+
+def _profile(settings: Settings) -> Diagnosis:
+    who = "this server" if settings.identity_provider is Identity.JWT else f"this server and {settings.issuer()}"
+    says = f"{settings.profile.value}; accounts and tokens are those of {who}"
+    return Diagnosis(what="profile", state=State.GOOD, says=says)
+
+
+def _dependency(name: str, why: str | None, places: Mapping[str, str]) -> Diagnosis:
+    kind = name.partition(" ")[0]
+    where = places.get(name, places.get(kind, ""))
+    says = f"{where}: {why or 'works'}" if where else why or "works"
     if why is None:
-        return Diagnosis(what=name, state=State.GOOD, says="works")
+        return Diagnosis(what=name, state=State.GOOD, says=says)
     state = State.NOTE if name == "model" else State.BAD
-    return Diagnosis(what=name, state=state, says=why, mend=_MENDS.get(name, ""))
+    return Diagnosis(what=name, state=state, says=says, mend=_MENDS.get(kind, ""))
+
+
+def _workers(serving: Mapping[str, int]) -> Diagnosis:
+    """Whether each queue has somebody who does its jobs; a server may well be looked at before its workers start."""
+    says = ", ".join(f"{count} for {queue.partition(':')[2]}" for queue, count in serving.items())
+    if all(serving.values()):
+        return Diagnosis(what="workers", state=State.GOOD, says=says)
+    mend = "Start `faultmaven worker`: questions and uploads wait for one."
+    return Diagnosis(what="workers", state=State.NOTE, says=says, mend=mend)
 
 
 def _models(fm: FaultMaven, health: Mapping[str, str | None]) -> list[Diagnosis]:
@@ -75,10 +175,10 @@ def _models(fm: FaultMaven, health: Mapping[str, str | None]) -> list[Diagnosis]
             mend = "" if place else "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST, or LLM_PROVIDER."
             findings.append(Diagnosis(what=what, state=State.GOOD if place else State.NOTE, says=says, mend=mend))
         elif why is None:
-            says = f"{provider.name} ({role}) answers at {provider.address}, with {provider.model}"
+            says = f"{provider.name} ({role}) answers at {shown(provider.address)}, with {provider.model}"
             findings.append(Diagnosis(what=what, state=State.GOOD, says=says))
         else:
-            says = f"{provider.name} ({role}) at {provider.address}: {why}"
+            says = f"{provider.name} ({role}) at {shown(provider.address)}: {why}"
             findings.append(Diagnosis(what=what, state=State.BAD, says=says, mend=_MENDS["llm"]))
     return findings
 
@@ -114,6 +214,20 @@ def _port(settings: Settings) -> Diagnosis:
     owner = holder(settings.data_dir)
     if owner is not None:
         return Diagnosis(what="port", state=State.GOOD, says=f"{where} is taken while process {owner.pid} serves")
+    if _serves(settings):
+        return Diagnosis(what="port", state=State.GOOD, says=f"{where} is taken by a server that answers as this would")
     return Diagnosis(
         what="port", state=State.BAD, says=f"{where} is taken", mend="Set PORT, or stop what listens there."
     )
+
+
+def _serves(settings: Settings) -> bool:
+    """Whether a server of ours answers there, as outside Core nobody owns the data directory."""
+    connection = HTTPConnection(settings.host, settings.port, timeout=2)
+    try:
+        connection.request("GET", "/health/live")
+        return bool(json.loads(connection.getresponse().read(100)) == {"status": "alive"})
+    except (OSError, HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()

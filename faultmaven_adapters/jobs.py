@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import cattrs
-from attrs import frozen
+from attrs import field, frozen
 
 from faultmaven_domain.agent import AgentService, ChatTurnRequested, ReportRequested
 from faultmaven_domain.case import CaseDeleted, PostMortemRequested
 from faultmaven_domain.evidence import EvidenceService, ExtractionRequested, FilesDropped
+from faultmaven_domain.kernel.backlog import Backlog
 from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.events import Message
 from faultmaven_domain.kernel.job_desk import WorkCancelled
@@ -20,7 +21,7 @@ from faultmaven_domain.kernel.job_service import JobService
 from faultmaven_domain.kernel.jobs import BEAT, JobState
 from faultmaven_domain.knowledge import DocumentDeleted, EmbeddingRequested, KnowledgeService
 
-from .settings import LONGEST_DEADLINE
+from .settings import LONGEST_DEADLINE, Settings
 
 log = logging.getLogger(__name__)
 #: The longest a model may be given, and time to gather what it reads and to keep what it says.
@@ -54,6 +55,17 @@ JOBS: dict[str, Job] = {
 }
 
 
+def backlog_of(settings: Settings) -> Backlog:
+    """What users ask for waits in one of these queues, each with a bound of its own."""
+    return Backlog(
+        {
+            ChatTurnRequested.topic: settings.queue_limit_turns,
+            ExtractionRequested.topic: settings.queue_limit_evidence,
+            EmbeddingRequested.topic: settings.queue_limit_ingestion,
+        }
+    )
+
+
 @frozen
 class JobHandler:
     """Does a job: decodes its message, claims its row, runs its use-case, beats while it lasts."""
@@ -61,12 +73,18 @@ class JobHandler:
     services: Mapping[type, object]
     runner: JobRunner
     jobs: JobService
+    #: What a process does by itself, by its kind: with the payload, within a time.
+    own: Mapping[str, tuple[Callable[[dict[str, Any]], Awaitable[object]], timedelta]] = field(factory=dict)
 
     async def __call__(self, kind: str, payload: dict[str, Any], job_id: str) -> None:
         """Raises: TryAgain, for the queue."""
         await self.runner.run(job_id, lambda: self._run(kind, payload, job_id))
 
     async def _run(self, kind: str, payload: dict[str, Any], job_id: str) -> None:
+        if kind in self.own:
+            act, timeout = self.own[kind]
+            async with asyncio.timeout(timeout.total_seconds()):
+                return await self._beating(act(payload), job_id)
         job = JOBS.get(kind)
         if job is None:
             raise FaultMavenError(f"This server knows no job of the kind {kind}.")
@@ -76,13 +94,14 @@ class JobHandler:
             async with asyncio.timeout(job.timeout.total_seconds()):
                 await self._beating(use_case(request=request), job_id)
 
-    async def _beating(self, work: Awaitable[None], job_id: str) -> None:
+    async def _beating(self, work: Awaitable[object], job_id: str) -> None:
         task = asyncio.ensure_future(work)
         try:
             while True:
                 done, _ = await asyncio.wait({task}, timeout=BEAT.total_seconds())
                 if done:
-                    return task.result()
+                    task.result()
+                    return
                 if (await self.jobs.beat(job_id=job_id)).state is JobState.CANCELLED:  # or ClaimLost is raised
                     raise WorkCancelled
         finally:

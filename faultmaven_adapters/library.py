@@ -4,6 +4,7 @@ import asyncio
 import logging
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -13,6 +14,7 @@ from faultmaven_domain.agent import AgentService, Answer, Providers, TurnStatus
 from faultmaven_domain.auth import AuthService
 from faultmaven_domain.case import CaseService
 from faultmaven_domain.evidence import Evidence, EvidenceService
+from faultmaven_domain.kernel.backlog import QueueFull
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput
 from faultmaven_domain.kernel.files import FileProvider, Measured, StoredFile
@@ -22,7 +24,7 @@ from faultmaven_domain.kernel.job_service import JobService
 from faultmaven_domain.kernel.jobs import Job
 from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.kernel.principal import ADMIN, USER, Principal
-from faultmaven_domain.knowledge import Document, KnowledgeService, SearchResult
+from faultmaven_domain.knowledge import Added, Document, KnowledgeService, SearchResult
 from faultmaven_domain.session import SessionService
 
 from .files.signing import UrlSigner
@@ -34,7 +36,7 @@ S = TypeVar("S")
 OPERATOR = Principal(user_id="usr_operator", roles=(USER, ADMIN))
 #: What `ingest` takes for a document; other files are skipped with a word.
 DOCUMENTS = (".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".docx", ".json", ".yaml", ".yml", ".csv", ".xml")
-_POLL = 0.02
+_POLL, _PATIENT_POLL = 0.02, 0.5
 _PIECE = 2**20
 
 
@@ -46,6 +48,21 @@ class Ingested:
     document: Document | None
     reason: str = ""
     unchanged: bool = False
+
+
+async def pinged(ping: Callable[[], Awaitable[None]]) -> str | None:
+    """None where all is well, else why it is not."""
+    try:
+        async with asyncio.timeout(5):
+            await ping()
+    except FaultMavenError as error:
+        return error.message
+    except TimeoutError:
+        return "It does not answer within 5 s."
+    except Exception:  # one that is ill in a new way does not hide how the others are
+        log.exception("a ping failed")
+        return "It fails in a way the server's log tells."
+    return None
 
 
 @frozen(kw_only=True, eq=False)
@@ -65,7 +82,7 @@ class FaultMaven:
     pings: Mapping[str, Callable[[], Awaitable[None]]] = field(repr=False)
     modules: frozenset[str]  # those that run in this process
     local: Mapping[type, object] = field(factory=dict, repr=False)  # and their services
-    redis: Any = None  # where the worker finds its queues: an address or a socket; None in memory
+    redis: Any = None  # where the worker finds its queues: an Address or a socket; None in memory
     internal_key: str | None = field(default=None, repr=False)  # what the modules here are called with from afar
 
     @property
@@ -103,21 +120,8 @@ class FaultMaven:
     async def health(self) -> dict[str, str | None]:
         """Each dependency: None when it is well, else why it is not."""
         names = list(self.pings)
-        results = await asyncio.gather(*[self._pinged(self.pings[name]) for name in names])
+        results = await asyncio.gather(*[pinged(self.pings[name]) for name in names])
         return dict(zip(names, results, strict=True))
-
-    async def _pinged(self, ping: Callable[[], Awaitable[None]]) -> str | None:
-        try:
-            async with asyncio.timeout(5):
-                await ping()
-        except FaultMavenError as error:
-            return error.message
-        except TimeoutError:
-            return "It does not answer within 5 s."
-        except Exception:  # one that is ill in a new way does not hide how the others are
-            log.exception("a ping failed")
-            return "It fails in a way the server's log tells."
-        return None
 
     async def ingest(
         self, *paths: Path, principal: Principal = OPERATOR, seen: Callable[[Ingested], None] = lambda _: None
@@ -197,7 +201,8 @@ class FaultMaven:
             if await asyncio.to_thread(lambda: path.stat().st_size) == 0:
                 return Ingested(path=path, document=None, reason="empty")
             stored = await self._stored("knowledge", path)
-            added = await self.knowledge.add_file(
+            add = partial(
+                self.knowledge.add_file,
                 principal=principal,
                 filename=path.name,
                 stored=stored,
@@ -206,6 +211,7 @@ class FaultMaven:
                 document_type="runbook",
                 global_=True,
             )
+            added = await _once_there_is_room(add)
         except (OSError, FaultMavenError) as error:
             return Ingested(path=path, document=None, reason=str(error))
         return Ingested(path=path, document=added.document, unchanged=added.unchanged)
@@ -222,6 +228,15 @@ class FaultMaven:
             passing = Measured(_pieces(file, path))
             key = await self.files.upload(f"{room}/{self.ids.new('f')}", passing, _media_type(path))
         return passing.stored(key)
+
+
+async def _once_there_is_room(add: Callable[[], Awaitable[Added]]) -> Added:
+    """A folder may hold more documents than may wait at once: the next is added when some are done."""
+    while True:
+        try:
+            return await add()
+        except QueueFull:
+            await asyncio.sleep(_PATIENT_POLL)
 
 
 async def _pieces(file: BinaryIO, path: Path) -> AsyncIterator[bytes]:

@@ -1,60 +1,53 @@
 """A start over a data directory: which adapters the settings ask for, opened one after the other."""
 
-import asyncio
 import os
 import secrets
-import time
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 
-from faultmaven_domain.agent import TurnEvents
-from faultmaven_domain.kernel.cache import Cache
-from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
+from faultmaven_domain.kernel.errors import Misconfigured
 from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
-from faultmaven_domain.kernel.idempotency import ReplyStore
-from faultmaven_domain.kernel.jobs import JobQueue, ResultStore
-from faultmaven_domain.kernel.limits import RateLimiter
+from faultmaven_domain.kernel.jobs import JobQueue
 from faultmaven_domain.knowledge import EmbeddingModel
-from faultmaven_domain.session import SessionStore
 
+from .extras import require, wanted
 from .open_embeddings import add_model
 from .open_files import add_files
-from .open_identity import add_identity, terms_of
+from .open_identity import add_identity
 from .open_llm import add_llm
+from .open_redis import add_redis
 from .open_vectors import add_vectors
 from .opening import TRANSACTIONS, Opening, Progress
-from .owner import Holder, Ownership, Role, holder, own, refuse_second
-from .settings import Settings
+from .owner import Holder, Role
+from .settings import Profile, Settings, cautions, check, is_placeholder, looked_for
 
 SECRET_FILE = "secret"
 #: Which modules a module calls.
 NEEDS = {"case": ("auth",), "evidence": ("case",), "agent": ("case", "evidence", "knowledge")}
-#: How long a process waits for the owner's Redis, which may be starting this very moment, in seconds.
-PATIENCE = 15.0
-#: How many may watch a turn from one process, each over a connection of its own; the rest look now and then.
-WATCHERS = 1_000
 
 
 async def open_durable(
-    stack: AsyncExitStack, settings: Settings, *, role: Role, modules: frozenset[str], work: bool, progress: Progress
+    stack: AsyncExitStack, settings: Settings, *, role: Role, modules: frozenset[str], model: bool, progress: Progress
 ) -> Opening:
     """Raises: Misconfigured; DirectoryHeld; Unavailable."""
-    terms_of(settings)
+    check(settings)
+    require(wanted(settings))
     opening = Opening(settings, stack)
     opening.begin()
     add_llm(opening)
-    owner = await _add_redis(opening, role)
+    owner = await add_redis(opening, role)
     _add_queue(opening, role, owner)
-    await _add_database(opening, modules)
+    await add_database(opening, modules)
     secret = _secret(settings)
     add_identity(opening, secret)
     await add_files(opening, secret)
     _add_heavy_work(opening)
-    await _add_index(opening, work, progress)
+    await _add_index(opening, model, progress)
     _add_remote(opening, modules, secret)
-    if role is Role.SERVE and settings.passwordless():
-        opening.notes.append(_says_who_gets_in(settings))
+    if role is Role.SERVE:
+        opening.notes += cautions(settings)
+        if settings.passwordless():
+            opening.notes.append(_says_who_gets_in(settings))
     return opening
 
 
@@ -66,83 +59,18 @@ def _says_who_gets_in(settings: Settings) -> str:
     )
 
 
-async def _add_redis(opening: Opening, role: Role) -> Holder | None:
-    """The owner's Redis where another process owns the directory, whom this tells of; else one of our own."""
-    from .redis.connection import close, connect, ping
-
-    settings, stack = opening.settings, opening.stack
-    owner = None
-    if settings.redis_url is not None:
-        opening.redis = settings.redis_url
-    else:
-        ownership, owner = await _owned_or_joined(stack, settings.data_dir, role)
-        if ownership is not None:
-            from .redis.embedded import embedded_redis
-
-            directory = settings.data_dir / "redis"
-            private = await stack.enter_async_context(embedded_redis(directory, server=settings.redis_server))
-            ownership.tell(private.socket)
-            opening.redis, opening.alone = private.socket, True
-        elif owner is not None:
-            opening.redis = owner.socket
-    assert opening.redis is not None
-    client = connect(opening.redis)
-    await ping(client)
-    opening.pings["redis"] = partial(ping, client)
-    stack.push_async_callback(close, client)
-    watchers = connect(opening.redis, connections=WATCHERS)
-    stack.push_async_callback(close, watchers)
-    from .redis.cache import RedisCache
-    from .redis.rate_limiter import RedisRateLimiter
-    from .redis.reply_store import RedisReplyStore
-    from .redis.result_store import RedisResultStore
-    from .redis.session_store import RedisSessionStore
-    from .redis.turn_events import RedisTurnEvents
-
-    opening.add(SessionStore, RedisSessionStore(client))
-    opening.add(Cache, RedisCache(client))
-    opening.add(ResultStore, RedisResultStore(client))
-    opening.add(TurnEvents, RedisTurnEvents(watchers))
-    opening.add(RateLimiter, RedisRateLimiter(client))
-    opening.add(ReplyStore, RedisReplyStore(client))
-    from .redis.job_queue import ArqJobQueue, forget_dead_workers
-
-    opening.add(JobQueue, ArqJobQueue(client))
-    if opening.alone:
-        await forget_dead_workers(client)
-    return owner
-
-
-async def _owned_or_joined(
-    stack: AsyncExitStack, directory: Path, role: Role
-) -> tuple[Ownership, None] | tuple[None, Holder]:
-    """The directory where nobody has it, else who does, once that can be joined; it may come or go meanwhile.
-
-    Raises: DirectoryHeld for a second server; Unavailable.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        ownership = stack.enter_context(own(directory, role))
-        if ownership is not None:
-            return ownership, None
-        if role is Role.SERVE:
-            refuse_second(directory)
-        owner = holder(directory)
-        if owner is not None and owner.socket is not None:
-            return None, owner
-        await asyncio.sleep(0.05)
-    raise Unavailable(f"The process that owns {directory} has not come up; try again.")
-
-
 def _add_queue(opening: Opening, role: Role, owner: Holder | None) -> None:
-    """A library does its own jobs, unless the one it joined has a worker."""
-    if role is Role.LIBRARY and (owner is None or owner.role is Role.LIBRARY):
+    """In Core a library does its own jobs, unless the one it joined has a worker; elsewhere workers do them."""
+    if role is Role.LIBRARY and opening.settings.profile is not Profile.CORE:
+        opening.notes.append("The workers do what is asked for here: one has to run.")
+    elif role is Role.LIBRARY and (owner is None or owner.role is Role.LIBRARY):
         from .memory.job_queue import MemoryJobQueue
 
         opening.add(JobQueue, MemoryJobQueue())
 
 
-async def _add_database(opening: Opening, modules: frozenset[str]) -> None:
+async def add_database(opening: Opening, modules: frozenset[str]) -> None:
+    """The databases of all modules, those of ``modules`` brought up to date. Raises: Misconfigured; Unavailable."""
     from .sql import Limits, open_sql
     from .sql.migrate import migrate
 
@@ -153,15 +81,17 @@ async def _add_database(opening: Opening, modules: frozenset[str]) -> None:
         statement=settings.database_statement_seconds,
     )
     urls = {module: settings.database_of(module) for module in TRANSACTIONS}
-    await migrate({module: url for module, url in urls.items() if module in modules})
+    with looked_for(settings, "DATABASE_URL"):
+        await migrate({module: url for module, url in urls.items() if module in modules})
     books = await opening.stack.enter_async_context(open_sql(urls, opening.outbox.set, limits))
     opening.add_transactions(books, modules)
-    opening.pings["database"] = books["auth"].ping
+    for module in modules.intersection(urls):
+        opening.pings[settings.name_of_database(module)] = books[module].ping
 
 
 def _secret(settings: Settings) -> str:
-    """The one that is set, or the data directory's own, made once."""
-    if settings.jwt_secret is not None:
+    """The one that is set, or the data directory's own, made once; what everybody knows is none."""
+    if settings.jwt_secret is not None and not is_placeholder(settings.jwt_secret):
         return settings.jwt_secret
     place = settings.data_dir / SECRET_FILE
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -188,9 +118,9 @@ def _add_heavy_work(opening: Opening) -> None:
     opening.add(TextExtractor, FileTextExtractor(offload))
 
 
-async def _add_index(opening: Opening, work: bool, progress: Progress) -> None:
+async def _add_index(opening: Opening, model: bool, progress: Progress) -> None:
     add_vectors(opening)
-    if work:
+    if model:
         await add_model(opening, progress)
     else:
         from .embeddings.absent import AbsentModel

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from faultmaven_domain.agent import TurnEvents
 from faultmaven_domain.auth import IdentityProvider, PasswordHasher
 from faultmaven_domain.kernel.cache import Cache
+from faultmaven_domain.kernel.errors import Misconfigured
 from faultmaven_domain.kernel.extraction import Offload, PromptOffload, TextExtractor
 from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.idempotency import ReplyStore
@@ -30,11 +31,16 @@ from .memory.turn_events import MemoryTurnEvents
 from .memory.vectors import MemoryVectorProvider
 from .open_llm import add_llm
 from .opening import TRANSACTIONS, Opening
-from .settings import MODULES, Settings
+from .settings import MODULES, Profile, Settings
 
 
 def open_memory(stack: AsyncExitStack, settings: Settings) -> Opening:
-    """Every adapter in this process; the model that answers is still the settings'."""
+    """Every adapter in this process; the model that answers is still the settings'.
+
+    Raises: Misconfigured outside Core, where others rely on what is kept.
+    """
+    if settings.profile is not Profile.CORE:
+        raise Misconfigured(f"Everything in memory is lost with the process; profile {settings.profile} has no such.")
     opening = Opening(settings, stack, alone=True)
     opening.begin()
     add_llm(opening)

@@ -1,6 +1,5 @@
 """What holds the search index, as the settings say."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faultmaven_domain.knowledge import VectorProvider
@@ -32,10 +31,10 @@ def add_vectors(opening: Opening) -> None:
 def _lancedb(settings: Settings) -> "LanceVectorProvider":
     from .vectors.lancedb import LanceVectorProvider
 
-    place = settings.lancedb_path
-    if place.startswith("s3://"):
-        return LanceVectorProvider(place, s3_options(settings))
-    return LanceVectorProvider(settings.under(Path(place)))
+    folder = settings.lancedb_folder()
+    if folder is None:
+        return LanceVectorProvider(settings.lancedb_path, s3_options(settings))
+    return LanceVectorProvider(folder)
 
 
 def s3_options(settings: Settings) -> dict[str, str]:

@@ -12,6 +12,7 @@ from faultmaven_domain.agent import AgentTransactions, Providers
 from faultmaven_domain.auth import AuthTransactions
 from faultmaven_domain.case import CaseTransactions
 from faultmaven_domain.evidence import EvidenceTransactions
+from faultmaven_domain.kernel.backlog import Backlog
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.files import FileProvider
 from faultmaven_domain.kernel.idempotency import ReplyStore
@@ -22,6 +23,8 @@ from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.knowledge import KnowledgeTransactions
 
 from .files.signing import UrlSigner
+from .jobs import backlog_of
+from .redis.address import Address
 from .settings import Settings
 from .system import RandomIds, SystemClock
 
@@ -64,7 +67,7 @@ class Opening:
     outbox: asyncio.Event = field(factory=asyncio.Event)
     remote: dict[str, Callable[[type], object]] = field(factory=dict)
     alone: bool = False  # no other process works on this data
-    redis: str | Path | None = None
+    redis: Address | Path | None = None  # of the queue
     internal_key: str | None = None  # what modules in other processes are called with
 
     def add(self, port: type, adapter: Any) -> None:
@@ -108,6 +111,7 @@ class Opening:
         """What every start has."""
         self.add(Clock, self.clock)
         self.add(IdSource, self.ids)
+        self.add(Backlog, backlog_of(self.settings))
 
     def add_transactions(self, books: Mapping[str, Any], modules: frozenset[str]) -> None:
         """Each module's transactions; jobs are read and sent for the modules that run here."""

@@ -3,14 +3,16 @@
 Work of one kind never waits behind another's: a question is not answered after five hundred uploads.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Any
+
+from .settings import Queue
 
 #: Does one job: its kind, its payload, its id. Raises TryAgain to have it again later.
 Handler = Callable[[str, dict[str, Any], str], Awaitable[None]]
 
-TURNS, EVIDENCE, INGESTION, MAINTENANCE = "fm:turns", "fm:evidence", "fm:ingestion", "fm:maintenance"
-QUEUES = (TURNS, EVIDENCE, INGESTION, MAINTENANCE)
+#: As Redis knows them, in the order of the settings' own.
+QUEUES = TURNS, EVIDENCE, INGESTION, MAINTENANCE = tuple(f"fm:{queue}" for queue in Queue)
 
 _OF = {
     "jobs.chat_turn": TURNS,
@@ -19,6 +21,11 @@ _OF = {
     "jobs.embedding": INGESTION,
     "jobs.extraction": EVIDENCE,
 }
+
+
+def names_of(queues: Container[Queue]) -> list[str]:
+    """Those of these kinds of work, in the order of QUEUES, each once."""
+    return [name for queue, name in zip(Queue, QUEUES, strict=True) if queue in queues]
 
 
 def queue_of(job_type: str) -> str:

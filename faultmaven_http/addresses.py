@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from attrs import frozen
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from faultmaven_adapters.settings import Settings, is_loopback
 from faultmaven_domain.kernel.errors import Misconfigured
@@ -58,7 +58,7 @@ class Addresses:
         public = (self.public_url or "").partition("://")[2].partition("/")[0].partition(":")[0].lower()
         return match is not None and (is_loopback(match["name"]) or match["name"].lower() == public)
 
-    def caller(self, request: Request) -> str:
+    def caller(self, request: HTTPConnection) -> str:
         """The address of whoever asks: the last one that no trusted proxy vouches for."""
         peer = self._peer(request)
         hops = [hop.strip() for value in request.headers.getlist("x-forwarded-for") for hop in value.split(",")]
@@ -69,7 +69,7 @@ class Addresses:
             peer = hop
         return peer
 
-    def _peer(self, request: Request) -> str:
+    def _peer(self, request: HTTPConnection) -> str:
         return request.client.host if request.client else "local"
 
     def _trusts(self, address: str) -> bool:

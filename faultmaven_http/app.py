@@ -16,14 +16,17 @@ from . import docs, pages
 from .addresses import Addresses
 from .endpoint import Endpoint
 from .errors import not_routed
+from .files import DOWNLOADS, DOWNLOADS_EACH
 from .health import Probe
 from .limits import Limits, rates_of
+from .load import Load
 from .middleware import Failures, Framed, Origins, PlainPaths
 from .openapi import document
 from .operation import Operation
 from .origins import AllowedOrigins
 from .pushing import Pushing
 from .routes import MODULES, agent_socket, meta
+from .shares import Shares
 from .wire import DIALECTS, V1, Dialect
 
 #: What belongs to the server and to no module is at its root.
@@ -44,18 +47,23 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
     addresses = Addresses.of(fm.settings)
     limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
     origins = AllowedOrigins.of(fm.settings)
-    pushing = Pushing(heartbeat=fm.settings.event_heartbeat)
+    pushing = Pushing(heartbeat=fm.settings.event_heartbeat, most=fm.settings.max_streams)
+    load = Load(most_requests=fm.settings.max_requests, most_bytes=fm.settings.max_bytes_in_work)
     probe = Probe(fm.health, fm.modules, fm.clock)
 
     def routed(operations: Iterable[Operation], dialect: Dialect) -> list[BaseRoute]:
         by_path: dict[str, dict[str, Endpoint]] = {}
         for operation in operations:
-            endpoint = Endpoint(operation=operation, dialect=dialect, fm=fm, addresses=addresses, limits=limits)
+            endpoint = Endpoint(
+                operation=operation, dialect=dialect, fm=fm, addresses=addresses, limits=limits, load=load
+            )
             by_path.setdefault(operation.path, {})[operation.method] = endpoint
         return [Route(path, _ByMethod(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
 
     def mounted(dialect: Dialect) -> Mount:
-        socket = agent_socket.AgentSocket(dialect=dialect, fm=fm, limits=limits, pushing=pushing, origins=origins)
+        socket = agent_socket.AgentSocket(
+            dialect=dialect, fm=fm, limits=limits, pushing=pushing, origins=origins, addresses=addresses
+        )
         routes = [*routed(OPERATIONS, dialect), WebSocketRoute(agent_socket.PATH, socket)]
         return Mount(dialect.prefix, app=Router(routes, redirect_slashes=False))
 
@@ -84,6 +92,8 @@ def create_app(fm: FaultMaven, *, beside: Sequence[BaseRoute] = ()) -> Starlette
     app.router.redirect_slashes = False
     app.state.probe = probe
     app.state.pushing = pushing
+    app.state.load = load
+    app.state.downloads = Shares(each=DOWNLOADS_EACH, most=DOWNLOADS)
     return app
 
 

@@ -24,8 +24,9 @@ from faultmaven_domain.kernel.principal import Principal
 from .errors import body_of
 from .following import happenings
 from .limits import Group, Limits
-from .pushing import TRY_AGAIN, Pushing
+from .pushing import Pushing
 from .scopes import check_scope
+from .shares import TRY_AGAIN
 from .wire import Dialect, parsed, structured
 from .wire.events import (
     SAYABLE,
@@ -60,7 +61,7 @@ class Closed(Exception):
 
 @define(kw_only=True, eq=False)
 class Conversation:
-    """``token`` where the handshake told one, and whose it is."""
+    """``token`` where the handshake told one, and whose it is; else it is ``caller``'s, an address."""
 
     socket: WebSocket
     fm: FaultMaven
@@ -69,6 +70,7 @@ class Conversation:
     pushing: Pushing
     token: str | None = None
     user_id: str = ""
+    caller: str = ""
     _followed: dict[str, "asyncio.Task[None]"] = field(factory=dict, init=False)
 
     async def run(self) -> None:
@@ -92,7 +94,8 @@ class Conversation:
 
     async def _read(self, group: asyncio.TaskGroup, held: ExitStack) -> None:
         if self.token is None:
-            await self._introduced()
+            with self.pushing.seat(self.caller):
+                await self._introduced()
         held.enter_context(self.pushing.seat(self.user_id))
         group.create_task(self._identity_checked())
         while True:

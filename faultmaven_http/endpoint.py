@@ -1,6 +1,7 @@
 """One operation under one mount: who asks, may they, what do they ask, and the answer in the mount's dialect."""
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from .files import file_response
 from .idempotency import Keyed, Replays, fingerprint_of
 from .incoming import FORM_FIELDS, LARGEST_OF_ANYONE, URLENCODED, Incoming, content_type, form_body, json_body
 from .limits import Limits, headers_of
+from .load import Load
 from .operation import Call, Operation, Reply
 from .scopes import check_scope
 from .wire import Dialect, spelled_out, structured
@@ -40,9 +42,10 @@ class Endpoint:
     fm: FaultMaven
     addresses: Addresses
     limits: Limits
+    load: Load
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        incoming = Incoming(scope, receive, limit=self._limit(content_type(Request(scope))))
+        incoming = Incoming(scope, receive, limit=self._limit(content_type(Request(scope))), load=self.load)
         request = Request(scope, incoming)
         allowance: list[Allowance] = []
         try:
@@ -52,7 +55,7 @@ class Endpoint:
             if response.status_code >= 500:
                 log.warning("request %s: %s: %s", scope["state"]["request_id"], error.code, error.message)
         finally:
-            await request.close()
+            await incoming.close()
         for each in allowance:
             response.headers.update(headers_of(each))
         if incoming.is_small:
@@ -64,6 +67,8 @@ class Endpoint:
 
     async def _answered(self, request: Request, incoming: Incoming, allowance: list[Allowance]) -> Response:
         """Raises: FaultMavenError. Puts what the limiter said into ``allowance``, also when it raises."""
+        if not self.operation.always:
+            self.load.check()
         call = Call(fm=self.fm, request=request, addresses=self.addresses, dialect=self.dialect)
         if self.operation.there is not None and not self.operation.there(call):
             raise NotFound(NOWHERE)
@@ -82,18 +87,20 @@ class Endpoint:
         if self.operation.query is not None:
             arguments["query"] = spelled_out(_query(request), self.operation.query)
         if "body" in self.operation.hints:
+            incoming.is_of(caller)
             given, arguments["body"] = await self._body(request, incoming)
         keyed = Keyed.of(request, caller=caller, sign=self.fm.signer.name) if self.operation.creates else None
-        make = partial(self._made, evolve(call, keyed=keyed), arguments)
-        if keyed is None:
-            return await make()
-        return await Replays(store=self.fm.replies).answered(
-            keyed, await fingerprint_of(given), make, gone=request.is_disconnected, keeps=self.operation.keeps
-        )
+        make = partial(self._made, evolve(call, keyed=keyed), arguments, caller)
+        with nullcontext() if self.operation.always else self.load.request(caller):
+            if keyed is None:
+                return await make()
+            return await Replays(store=self.fm.replies).answered(
+                keyed, await fingerprint_of(given), make, gone=request.is_disconnected, keeps=self.operation.keeps
+            )
 
-    async def _made(self, call: Call, arguments: dict[str, Any]) -> Response:
+    async def _made(self, call: Call, arguments: dict[str, Any], caller: str) -> Response:
         reply = await self.operation.handler(call, **arguments)
-        return reply if isinstance(reply, Response) else await self._written(call.request, reply)
+        return reply if isinstance(reply, Response) else await self._written(call.request, reply, caller)
 
     async def _principal(self, request: Request) -> tuple[Principal | None, FaultMavenError | None]:
         """Who asks, from the token alone; or why nobody does, which is said once the request was counted."""
@@ -128,12 +135,17 @@ class Endpoint:
         value = await json_body(request)
         return value, structured(value, json) if json is not None else value
 
-    async def _written(self, request: Request, reply: Reply) -> Response:
+    async def _written(self, request: Request, reply: Reply, caller: str) -> Response:
         value = reply.value
         if isinstance(value, EvidenceFile) and not self.dialect.evidence_is_its_record and not _wants_json(request):
             record = value.record
             return await file_response(
-                value.content(), filename=record.filename, media_type=record.file_type, size=record.file_size
+                value.content(),
+                downloads=request.app.state.downloads,
+                whose=caller,
+                filename=record.filename,
+                media_type=record.file_type,
+                size=record.file_size,
             )
         if reply.status == 204:
             return Response(status_code=204, headers=dict(reply.headers))

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from faultmaven_domain.auth import InsufficientScope, OAuthRefused
 from faultmaven_domain.case import CaseClosed
 from faultmaven_domain.kernel.errors import (
+    Busy,
     Conflict,
     FaultMavenError,
     Forbidden,
@@ -114,7 +115,7 @@ def oauth_body_of(error: FaultMavenError) -> OAuthErrorOut:
 
 def body_of(error: FaultMavenError) -> ErrorOut:
     retry_after: int | None = None
-    if isinstance(error, RateLimited | KeyInUse):
+    if isinstance(error, RateLimited | KeyInUse | Busy):
         retry_after = error.retry_after
     elif isinstance(error, Unavailable) and not isinstance(error, StorageFull):
         retry_after = TRY_AGAIN

@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.files import Measured, StoredFile
 
+from .shares import Shares
 from .wire import Upload
 
 PIECE = 256 * 1024
+#: How many downloads of one user, and of all, a process has under way: each holds a connection to where files are kept
+#: for as long as its reader takes.
+DOWNLOADS_EACH, DOWNLOADS = 8, 100
 ANY_BYTES = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,127}")
 
@@ -40,10 +46,21 @@ async def stored(fm: FaultMaven, upload: Upload, *, prefix: str) -> AsyncIterato
 
 
 async def file_response(
-    content: AsyncIterator[bytes], *, filename: str, media_type: str, size: int | None = None
+    content: AsyncIterator[bytes],
+    *,
+    downloads: Shares,
+    whose: str,
+    filename: str,
+    media_type: str,
+    size: int | None = None,
 ) -> Response:
-    """Bytes to be saved, never shown: whoever uploaded them chose name and type. Raises: FileMissing."""
-    first = await anext(content, b"")  # before the answer begins, so that a missing file is a 404
+    """Bytes to be saved, never shown: whoever uploaded them chose name and type.
+
+    Raises: FileMissing; RateLimited or Busy while ``whose`` or all ``downloads`` that may be under way are.
+    """
+    downloads.check(whose)
+    with downloads.held(whose):
+        first = await anext(content, b"")  # before the answer begins, so that a missing file is a 404
     headers = {
         "Content-Disposition": attachment(filename),
         "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -57,7 +74,19 @@ async def file_response(
         async for piece in content:
             yield piece
 
-    return StreamingResponse(pieces(), headers=headers, media_type=media_type_of(media_type))
+    return _Download(pieces(), headers=headers, media_type=media_type_of(media_type), held=downloads.held(whose))
+
+
+class _Download(StreamingResponse):
+    """Holds its place for as long as its reader takes."""
+
+    def __init__(self, content: AsyncIterator[bytes], *, held: AbstractContextManager[None], **more: Any) -> None:
+        super().__init__(content, **more)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._held:
+            await super().__call__(scope, receive, send)
 
 
 def media_type_of(claimed: str) -> str:

@@ -37,7 +37,7 @@ class Health:
     down: frozenset[str]
 
     def of(self, module: str) -> Word:
-        if self.down.intersection(REQUIRED[module]):
+        if self.down.intersection(self._required(module)):
             return "unhealthy"
         return "degraded" if self.down.intersection(USED.get(module, ())) else "healthy"
 
@@ -48,7 +48,12 @@ class Health:
 
     def missing(self) -> frozenset[str]:
         """What is down that a module here cannot do without."""
-        return frozenset(name for module in self.modules for name in REQUIRED[module] if name in self.down)
+        return frozenset(name for module in self.modules for name in self._required(module) if name in self.down)
+
+    def _required(self, module: str) -> list[str]:
+        """Its own database is called ``database case``."""
+        own = {name: f"{name} {module}" for name in REQUIRED[module]}
+        return [own[name] if own[name] in self.dependencies else name for name in REQUIRED[module]]
 
 
 @define

@@ -3,17 +3,22 @@
 import asyncio
 import errno
 import re
+import sys
 import time
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from contextlib import aclosing
 from typing import Any
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, TooLarge, UnsupportedFile
 
+from .forms import FormParser
+from .load import Load
 from .wire import parsed
 
 #: What is read of someone who need not sign in.
@@ -24,7 +29,7 @@ FORM_FIELDS = 1024 * 1024
 #: What a text of a form may hold that takes pasted ones too, and how many files may come with it.
 LARGEST_TEXT, MOST_FILES = 10 * 1024 * 1024, 10
 DRAINED_FOR = 10.0
-#: How long nothing may come of a body that is not all there, in seconds; and how fast it must come after a while.
+#: How long nothing may come of a body that is not all there, in seconds; and how fast it must come in each while.
 LONGEST_SILENCE = 30.0
 AFTER, BYTES_PER_SECOND = 60.0, 4096
 SMALL = 64 * 1024
@@ -33,6 +38,10 @@ LONGEST_END = 256
 _BOUNDARY = re.compile(r";\s*boundary=(?:\"([^\"]+)\"|([^\s;,]+))", re.IGNORECASE)
 #: What a form's texts may be in. Of all that Python decodes, some takes an hour for ten megabytes (punycode).
 _CHARSET = re.compile(r";\s*charset=\"?(?:utf-?8|us-ascii|iso-8859-1)\"?\s*(?=;|$)", re.IGNORECASE)
+
+
+#: For a body nobody else's is weighed against.
+UNBOUNDED = Load(most_requests=sys.maxsize, most_bytes=sys.maxsize)
 
 
 class SlowBody(FaultMavenError):
@@ -45,15 +54,25 @@ class Incoming:
     """A request's body as a ``receive`` that ends with TooLarge once more than ``limit`` bytes came.
 
     And with SlowBody once nothing came for ``silence`` seconds, or no more than a trickle: no caller holds what a
-    request holds for as long as they like.
+    request holds for as long as they like. What came counts as the process's ``load`` until it is closed.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, *, limit: int, silence: float = LONGEST_SILENCE) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        *,
+        limit: int,
+        load: Load = UNBOUNDED,
+        silence: float = LONGEST_SILENCE,
+        after: float = AFTER,
+    ) -> None:
         self._receive = receive
         self._limit = limit
         self._silence = silence
         self._size = 0
-        self._began = time.monotonic()
+        self._after = after
+        self._waited, self._came = 0.0, 0
         self._given_up = False
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
@@ -62,20 +81,25 @@ class Incoming:
         self._expects = b"expect" in headers
         self._ended = not self._declared and not self._chunked
         self._mark, self._tail = b"", b""
+        self._body = load.body(text=not _is_multipart(headers))
+        self._form: FormData | None = None
 
     def expect(self, mark: bytes) -> None:
         """Refuse a body that does not end with this, give or take a line: it was cut short."""
         self._mark = mark
 
     async def __call__(self) -> Message:
-        """Raises: TooLarge, before the first byte where the length was told; InvalidInput for what was cut short;
-        SlowBody."""
+        """Raises: TooLarge or Busy, before the first byte where the length was told; InvalidInput for what was cut
+        short; SlowBody."""
         if self._declared > self._limit:
             raise self._too_large()
+        if not self._size:
+            self._body.expect(self._declared)
         message = await (self._receive() if self._ended else self._next())
         self._count(message)
         if self._size > self._limit:
             raise self._too_large()
+        self._body.take(len(message.get("body", b"")))
         if self._mark and message["type"] == "http.request":
             self._tail = (self._tail + message.get("body", b""))[-(len(self._mark) + LONGEST_END) :]
             if self._ended and self._mark not in self._tail:
@@ -84,13 +108,43 @@ class Incoming:
 
     async def _next(self) -> Message:
         try:
-            if time.monotonic() - self._began > AFTER + self._size / BYTES_PER_SECOND:
-                raise TimeoutError
+            began = time.monotonic()
             async with asyncio.timeout(self._silence):
-                return await self._receive()
+                message = await self._receive()
+            self._waited += time.monotonic() - began
+            self._came += len(message.get("body", b""))
+            if self._waited > self._after and message.get("more_body", False):
+                if self._came < self._waited * BYTES_PER_SECOND:
+                    raise TimeoutError
+                self._waited, self._came = 0.0, 0
         except TimeoutError as error:
             self._given_up = True
             raise SlowBody from error
+        return message
+
+    def is_of(self, whose: str) -> None:
+        """Whose share of what all bodies may take it counts for."""
+        self._body.whose = whose
+
+    async def form(self, request: Request, *, most_files: int, most_fields: int, largest_text: int) -> FormData:
+        """The body as a multipart form, whose files are there until this is closed. Raises: MultiPartException."""
+        async with aclosing(request.stream()) as stream:
+            parser = FormParser(
+                request.headers,
+                stream,
+                most_files=most_files,
+                most_fields=most_fields,
+                largest_text=largest_text,
+                text_came=self._body.was_text,
+            )
+            self._form = await parser.parse()
+        return self._form
+
+    async def close(self) -> None:
+        """Nothing of the body is needed any more."""
+        self._body.let_go()
+        if self._form is not None:
+            await self._form.close()
 
     async def drain(self) -> None:
         """Let the rest come and forget it, for a while: who is still sending reads no answer."""
@@ -146,9 +200,9 @@ async def form_body(
 ) -> dict[str, Any]:
     """A form's fields, the last of each name, and all of those in ``lists``, whose texts may be long.
 
-    Its files wait in spools that ``request.close()`` deletes.
+    Its files wait in spools that ``incoming.close()`` deletes.
 
-    Raises: UnsupportedFile for another content type; InvalidInput; TooLarge; StorageFull.
+    Raises: UnsupportedFile for another content type; InvalidInput; TooLarge; StorageFull; Busy.
     """
     media_type = content_type(request)
     if media_type == MULTIPART:
@@ -164,11 +218,15 @@ async def form_body(
         raise UnsupportedFile(f"The body must be {wanted}.", content_type=media_type)
     most, largest, fields = (MOST_FILES, LARGEST_TEXT, 20) if lists else (1, FORM_FIELDS, 50)
     try:
-        form = await request.form(max_files=most, max_fields=fields, max_part_size=largest)
-    except HTTPException as error:
-        if "exceeded maximum size" in error.detail:
-            raise TooLarge(f"A text of a form has at most {largest} bytes here.", limit=largest) from error
-        raise InvalidInput(f"The form cannot be read: {error.detail}") from error
+        if media_type == MULTIPART:
+            form = await incoming.form(request, most_files=most, most_fields=fields, largest_text=largest)
+        else:
+            form = await request.form(max_fields=fields, max_part_size=largest)
+    except (HTTPException, MultiPartException) as error:
+        why = error.detail if isinstance(error, HTTPException) else error.message
+        if "exceeded maximum size" in why:
+            raise TooLarge(f"A form's texts have at most {largest} bytes here.", limit=largest) from error
+        raise InvalidInput(f"The form cannot be read: {why}") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise StorageFull from error
@@ -177,6 +235,10 @@ async def form_body(
         if isinstance(value, UploadFile) and (value.size or 0) > largest_file:
             raise TooLarge(f"A file has at most {largest_file} bytes here.", field=name, limit=largest_file)
     return {name: form.getlist(name) if name in lists else form[name] for name in form}
+
+
+def _is_multipart(headers: Mapping[bytes, bytes]) -> bool:
+    return headers.get(b"content-type", b"").strip().lower().startswith(MULTIPART.encode())
 
 
 def content_type(request: Request) -> str:

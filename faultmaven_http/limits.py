@@ -51,7 +51,7 @@ class Limits:
 
 def rates_of(settings: Settings) -> dict[Group, Rate]:
     """What the settings allow; empty where limits are off."""
-    if not settings.limits_on():
+    if not settings.rate_limits:
         return {}
     minute = timedelta(minutes=1)
     rates = {group: Rate(limit=settings.requests_per_minute, window=minute) for group in Group}

@@ -93,6 +93,7 @@ class Operation:
     oauth: bool = False  # whether its errors are written as RFC 6749 has them
     there: Callable[[Call], bool] | None = None  # whether this address is one at all for who asks; always where None
     large: bool = False  # whether its JSON may be as large as an upload
+    always: bool = False  # whether it is answered however much is in work
     creates: bool = False  # whether an Idempotency-Key makes it happen once,
     keeps: bool = True  # and whether its answer may be kept for that: never one that bears a secret
 

@@ -2,42 +2,38 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
-from faultmaven_domain.kernel.errors import RateLimited
-
-#: Seconds until it is worth trying again to open one more.
-TRY_AGAIN = 5
+from .shares import Shares
 
 
 @frozen(kw_only=True)
 class Pushing:
-    """Times in seconds. ``seats``: how many streams, sockets and followed turns of one user are open at once."""
+    """Times in seconds. ``seats``: how many streams, sockets and followed turns of one user are open at once, and
+    ``most`` of all users. Who has not said who they are counts by address."""
 
     heartbeat: float
     stopping: asyncio.Event = field(factory=asyncio.Event)  # set when the server is told to end
     seats: int = 256
+    most: int = 1_000
     patience: float = 60.0  # how long a reader may leave what was sent to it unread
     longest_stream: float = 15 * 60.0  # then it ends, and its reader comes again and says again who it is
     signing_in: float = 10.0  # how long a socket may be open and nobody's
     identity_check: float = 30.0  # between two looks whether a socket's token still holds
-    _taken: Counter[str] = field(factory=Counter, init=False)
+    _shares: Shares = field(
+        init=False, default=Factory(lambda self: Shares(each=self.seats, most=self.most), takes_self=True)
+    )
 
-    def check_seat(self, user_id: str) -> None:
-        """Raises: RateLimited when the user has none left."""
-        if self._taken[user_id] >= self.seats:
-            raise RateLimited("Too much is open at once; close some of it.", retry_after=TRY_AGAIN, limit=self.seats)
+    @property
+    def taken(self) -> Counter[str]:
+        return self._shares.taken
 
-    @contextmanager
-    def seat(self, user_id: str) -> Iterator[None]:
-        """Holds one of a user's, asked for with ``check_seat`` before."""
-        self._taken[user_id] += 1
-        try:
-            yield
-        finally:
-            self._taken[user_id] -= 1
-            if not self._taken[user_id]:
-                del self._taken[user_id]
+    def check_seat(self, whose: str) -> None:
+        """Raises: RateLimited when this user or address has none left; Busy when nobody has."""
+        self._shares.check(whose)
+
+    def seat(self, whose: str) -> AbstractContextManager[None]:
+        """Holds one of a user's or an address's, asked for with ``check_seat`` before."""
+        return self._shares.held(whose)

@@ -16,6 +16,7 @@ from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
 
 from ..llm.ollama import address_of
 from ..llm.wire import Client, Wire, new_client
+from ..settings import shown
 
 OPENAI_MODEL, OLLAMA_MODEL = "text-embedding-3-small", "nomic-embed-text"
 #: Where a text is cut. Models are known to read 8,192 tokens, or less, and some refuse what is longer.
@@ -129,10 +130,12 @@ class HttpEmbeddingModel:
         except LLMRefused as error:
             await wire.close()
             says = "check EMBEDDING_MODEL, that the server has it, and the key."
-            raise Misconfigured(f"The embedding server at {wire.base} refuses the model {model}: {says}") from error
+            raise Misconfigured(
+                f"The embedding server at {shown(wire.base)} refuses the model {model}: {says}"
+            ) from error
         except LLMError as error:
             await wire.close()
-            raise Unavailable(f"The embedding server at {wire.base} does not answer.") from error
+            raise Unavailable(f"The embedding server at {shown(wire.base)} does not answer.") from error
         except BaseException:
             await wire.close()
             raise

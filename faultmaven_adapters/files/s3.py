@@ -30,8 +30,9 @@ LONGEST = 7 * 24 * 3600
 #: In seconds; the second one between two bytes, since completing a large upload takes its time.
 CONNECTING, ANSWERING = 5, 60
 ATTEMPTS = 3
-#: At most so many requests at a time; a download keeps its own until whoever reads it is done.
-CONNECTIONS = 64
+#: At most so many requests at a time. A download keeps its own until whoever reads it is done: there are fewer of those
+#: than this, or they would hold up all else.
+CONNECTIONS = 160
 _ERRORS = (OSError, BotoCoreError, ClientError, aiohttp.ClientError)
 #: What a code means to whoever put or asked for a file; any other is Unavailable. HEAD has only a status to tell.
 _MEANINGS: dict[str, type[FaultMavenError]] = {
@@ -310,7 +311,7 @@ def _starting(bucket: Bucket) -> Iterator[None]:
 
 
 def _complaint(error: Exception, bucket: Bucket) -> str:
-    where = bucket.endpoint_url or "S3"
+    where = f"S3 at {bucket.endpoint_url}" if bucket.endpoint_url else "S3"
     return _MENDABLE.get(_code(error), "{where} does not answer as it should.").format(bucket=bucket.name, where=where)
 
 

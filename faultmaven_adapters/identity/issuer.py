@@ -8,9 +8,11 @@ Each answer replaces all keys, so one that the issuer withdrew verifies nothing 
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
@@ -22,7 +24,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.errors import Unavailable
 
-from ..settings import is_loopback
+from ..settings import is_private
 
 log = logging.getLogger(__name__)
 Client = httpx2.AsyncClient
@@ -34,7 +36,7 @@ COOLDOWN, RETRY = timedelta(seconds=30), timedelta(seconds=5)
 PATIENCE = 3.0
 LONGEST_ANSWER = 256 * 1024
 MOST_KEYS = 100
-SMALLEST_RSA = 2048
+SMALLEST_RSA, LARGEST_RSA = 2048, 16_384
 
 
 @frozen(kw_only=True)
@@ -45,7 +47,9 @@ class Published:
     keys: Mapping[str, Key]
     authorization_endpoint: str | None
     token_endpoint: str | None
+    end_session_endpoint: str | None
     basic: bool  # whether a client says its secret in a header (RFC 6749, 2.3.1), or in the form
+    signs_answers: bool  # whether its page sends people back with its name (RFC 9207)
 
     def key(self, kid: str | None) -> Key | None:
         """The one of that id; without an id the only one there is (OpenID Connect Core 1.0, 10.1)."""
@@ -54,19 +58,31 @@ class Published:
         return next(iter(self.keys.values())) if len(self.keys) == 1 else None
 
 
-def is_private(url: str) -> bool:
-    """Whether nobody on the way can read or change what is said there: https, or this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+def is_as_safe(url: str, issuer: str) -> bool:
+    """Whether an address is one that an issuer may send this server to.
+
+    That is https under a name, or the issuer's own host: nothing that an issuer elsewhere publishes makes this server
+    call its own machine or a neighbour by number, or speak in the clear.
+    """
+    if not is_private(url):
         return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    )
+    parts, own = urlsplit(url), urlsplit(issuer)
+    if parts.hostname == own.hostname:
+        return parts.scheme in ("https", own.scheme)
+    return parts.scheme == "https" and not _is_inside(parts.hostname or "")
 
 
-def new_client() -> Client:
-    return Client(timeout=httpx2.Timeout(PATIENCE), follow_redirects=False)
+def _is_inside(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        last = host.lower().rstrip(".").rpartition(".")[2]
+        return last == "localhost" or last.isdecimal() or last.startswith("0x")  # as browsers know a number
+
+
+def new_client(trusting: ssl.SSLContext | bool = True) -> Client:
+    """One that takes certificates of this machine's authorities, or of those that ``trusting`` has."""
+    return Client(timeout=httpx2.Timeout(PATIENCE), follow_redirects=False, verify=trusting)
 
 
 @define(eq=False)
@@ -100,8 +116,7 @@ class Issuer:
         found = (await self.published()).key(kid)
         if found is not None and found is not not_this:
             return found
-        if self._may_ask() or self._turn.locked():
-            found = (await self._renewed()).key(kid)
+        found = (await self._renewed()).key(kid)
         if found is None and self._failed:
             raise self._silent()
         return found if found is not not_this else None
@@ -110,7 +125,7 @@ class Issuer:
         """What the issuer says of itself, no older than FRESH where it answers. Raises: Unavailable."""
         if self._published is not None and (self._younger(self._read_at, FRESH) or self._turn.locked()):
             return self._lasting()
-        return await self._renewed() if self._may_ask() or self._turn.locked() else self._lasting()
+        return await self._renewed()
 
     async def exchanged(self, form: Mapping[str, str], *, client_id: str, secret: str | None) -> tuple[int, Any]:
         """The status and JSON that the token endpoint answers. Raises: Unavailable."""
@@ -131,9 +146,9 @@ class Issuer:
         return self._published
 
     async def _renewed(self) -> Published:
-        """Ask, unless somebody else did while this waited. Raises: Unavailable."""
+        """Ask, unless that was done a moment ago, or by somebody else while this waited. Raises: Unavailable."""
         async with self._turn:
-            if self._may_ask():
+            if not self._younger(self._asked_at, RETRY if self._failed else COOLDOWN):
                 before, self._asked_at = self._asked_at, self.clock.now()
                 try:
                     async with asyncio.timeout(self.patience):
@@ -146,9 +161,6 @@ class Issuer:
                     self._asked_at = before  # who waits behind this one asks instead
                     raise
         return self._lasting()
-
-    def _may_ask(self) -> bool:
-        return not self._younger(self._asked_at, RETRY if self._failed else COOLDOWN)
 
     def _younger(self, moment: datetime | None, age: timedelta) -> bool:
         """Of a moment that the clock has gone back before nobody knows the age."""
@@ -173,7 +185,9 @@ class Issuer:
             keys=keys,
             authorization_endpoint=self._place(said, "authorization_endpoint"),
             token_endpoint=self._place(said, "token_endpoint"),
+            end_session_endpoint=self._place(said, "end_session_endpoint"),
             basic=not isinstance(ways, list) or "client_secret_basic" in ways or "client_secret_post" not in ways,
+            signs_answers=said.get("authorization_response_iss_parameter_supported") is True,
         )
 
     def _place(self, said: Mapping[str, Any], name: str) -> str | None:
@@ -181,7 +195,7 @@ class Issuer:
         place = said.get(name)
         if place is None:
             return None
-        if not isinstance(place, str) or not is_private(place):
+        if not isinstance(place, str) or not is_as_safe(place, self.url):
             raise Unavailable(f"Its {name} is no address to trust.")
         return place
 
@@ -192,7 +206,7 @@ class Issuer:
         body = bytearray()
         try:
             async with asyncio.timeout(self.patience), self._stream(method, place, data, auth) as response:
-                async with aclosing(response.aiter_bytes()) as pieces:
+                async with aclosing(response.aiter_raw()) as pieces:  # raw: what is packed is not unpacked, and no JSON
                     async for piece in pieces:
                         body += piece
                         if len(body) > LONGEST_ANSWER:
@@ -207,7 +221,7 @@ class Issuer:
         return response.status_code, said
 
     def _stream(self, method: str, place: str, data: Mapping[str, str] | None, auth: httpx2.BasicAuth | None) -> Any:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         return self.http.stream(method, place, data=data, auth=auth, headers=headers)
 
     def _silent(self) -> Unavailable:
@@ -218,9 +232,9 @@ def _keys(listed: object) -> dict[str, Key]:
     """Those that can verify a signature; what is meant for something else, weak or not understood is left out."""
     found: dict[str, Key] = {}
     for place, one in enumerate(listed[:MOST_KEYS] if isinstance(listed, list) else ()):
-        if not isinstance(one, dict) or one.get("use", "sig") != "sig" or one.get("kty") not in {"RSA", "EC", "OKP"}:
+        if not isinstance(one, dict) or one.get("use", "sig") != "sig" or one.get("kty") not in ("RSA", "EC", "OKP"):
             continue
-        if one["kty"] == "RSA" and len(str(one.get("n"))) * 6 < SMALLEST_RSA:
+        if one["kty"] == "RSA" and not SMALLEST_RSA <= len(str(one.get("n"))) * 6 <= LARGEST_RSA + 6:
             continue
         try:
             key = import_key(one)

@@ -1,8 +1,9 @@
 """Tokens of our own: JSON Web Tokens (RFC 7519) signed with HS256, and rotating refresh tokens (RFC 9700, 4.14.2).
 
 A sign-in begins a family. Each refresh replaces the family's one usable refresh token; one that was used before ends
-the family, for both the thief and the owner. Every access token names its family, and a family's end is a row in the
-auth module's database: whoever cannot read it refuses the token.
+the family, for both the thief and the owner. Refreshing prolongs it, unless another issuer vouched for its user: the
+word of that one is as old as the sign-in, however often it is refreshed. Every access token names its family, and a
+family's end is a row in the auth module's database: whoever cannot read it refuses the token.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from joserfc.jwk import OctKey
 from faultmaven_domain.auth import AuthTransactions, Claims, InvalidToken, NoIssuer, TokenFamily, TokenPair, User
 from faultmaven_domain.kernel.clock import Clock
 from faultmaven_domain.kernel.ids import IdSource
+
+from .terms import is_guest
 
 ISSUER = AUDIENCE = "faultmaven"
 ALGORITHM = "HS256"
@@ -84,7 +87,8 @@ class JwtIdentityProvider:
             if stolen:
                 family = evolve(family, revoked_at=now)
             else:
-                family = evolve(family, current=self.ids.new("rt"), expires_at=now + self.refresh)
+                until = family.expires_at if is_guest(family.user_id) else now + self.refresh
+                family = evolve(family, current=self.ids.new("rt"), expires_at=until)
             await unit.families.save(family)
         if stolen:
             raise InvalidToken("The refresh token was used before; sign in again.")
@@ -109,16 +113,20 @@ class JwtIdentityProvider:
     async def sign_in_address(self, *, redirect_uri: str, challenge: str) -> str:
         raise NoIssuer
 
-    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
+    async def signed_in(self, *, code: str, state: str, verifier: str, issuer: str | None = None) -> Claims:
         raise NoIssuer
 
+    async def sign_out_address(self, user_id: str, *, back: str) -> str | None:
+        return None
+
     def _pair(self, family: TokenFamily, now: datetime) -> TokenPair:
+        left = family.expires_at - now
         return TokenPair(
             access_token=self._signed(family, now, use="access", token_id=self.ids.new("at"), lives=self.access),
-            refresh_token=self._signed(family, now, use="refresh", token_id=family.current, lives=self.refresh),
+            refresh_token=self._signed(family, now, use="refresh", token_id=family.current, lives=left),
             issued_at=now,
             expires_in=int(self.access.total_seconds()),
-            refresh_expires_in=int(self.refresh.total_seconds()),
+            refresh_expires_in=int(left.total_seconds()),
             family_id=family.family_id,
             scopes=family.scopes,
         )

@@ -27,7 +27,7 @@ from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
 from .issuer import Issuer
 from .jwt import ALGORITHM, JwtIdentityProvider
 from .returning import States
-from .terms import Terms, family_id_of, scopes_in, user_id_of
+from .terms import Terms, family_id_of, is_guest, scopes_in, user_id_of
 from .tokens import LEEWAY, Verified, Verifier, header_of, refused
 
 log = logging.getLogger(__name__)
@@ -102,11 +102,15 @@ class OidcIdentityProvider:
         }
         if self.terms.audience_asked:
             asked["audience"] = self.terms.audience
-        return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}"
+        return _with(place, asked)
 
-    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
+    async def signed_in(self, *, code: str, state: str, verifier: str, issuer: str | None = None) -> Claims:
         errand = self._states.read(state, verifier=verifier)
         if not 0 < len(code) <= LONGEST_CODE:
+            raise InvalidGrant
+        known = await self.issuer.published()
+        if issuer != known.name and (issuer is not None or known.signs_answers):
+            log.warning("somebody comes back from another issuer")
             raise InvalidGrant
         form = {
             "grant_type": "authorization_code",
@@ -126,6 +130,16 @@ class OidcIdentityProvider:
             raise InvalidGrant
         return self._claims(verified, str(said.get("id_token")))
 
+    async def sign_out_address(self, user_id: str, *, back: str) -> str | None:
+        """OpenID Connect RP-Initiated Logout 1.0, 2. A silent issuer keeps nobody from signing out here."""
+        if self.terms.client_id is None or not is_guest(user_id):
+            return None
+        try:
+            place = (await self.issuer.published()).end_session_endpoint
+        except Unavailable:
+            return None
+        return place and _with(place, {"client_id": self.terms.client_id, "post_logout_redirect_uri": back})
+
     async def _issuers(self, token: str) -> Claims:
         """Raises: InvalidToken; Unavailable."""
         verified = await self._verifier.verified(token, audience=self.terms.audience)
@@ -135,8 +149,10 @@ class OidcIdentityProvider:
 
     def _claims(self, verified: Verified, token: str) -> Claims:
         """Good for as long as it would be taken, the leeway included, so that its end is kept that long as well."""
+        zone, since = self._clock.now().tzinfo, verified.claims.get("iat")
         try:
-            until = datetime.fromtimestamp(verified.claims["exp"] + LEEWAY, self._clock.now().tzinfo)
+            until = datetime.fromtimestamp(verified.claims["exp"] + LEEWAY, zone)
+            issued_at = None if since is None else datetime.fromtimestamp(since, zone)
         except (ValueError, OverflowError, OSError) as error:
             raise refused("time") from error
         return Claims(
@@ -144,6 +160,7 @@ class OidcIdentityProvider:
             family_id=family_id_of(token),
             expires_at=until,
             profile=self.terms.profile(verified.claims),
+            issued_at=issued_at,
         )
 
     @property
@@ -179,7 +196,11 @@ def _answers(verified: Verified, client_id: str, nonce: str) -> bool:
     claims, several = verified.claims, isinstance(verified.claims["aud"], list) and len(verified.claims["aud"]) > 1
     party = claims.get("azp", None if several else client_id)
     given = claims.get("nonce")
-    return party == client_id and isinstance(given, str) and hmac.compare_digest(given.encode(), nonce.encode())
+    return party == client_id and isinstance(given, str) and given.isascii() and hmac.compare_digest(given, nonce)
+
+
+def _with(place: str, asked: dict[str, str]) -> str:
+    return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}"
 
 
 def _refusal(status: int, error: object) -> Exception:

@@ -16,7 +16,11 @@ NOT_OF_ACCESS = frozenset({"at_hash", "c_hash", "events"})
 #: Kinds that Keycloak names in a claim.
 NOT_ACCESS = frozenset({"ID", "Refresh", "Offline", "Logout"})
 LONGEST_SUBJECT = 255
+#: What the ids of an issuer's users begin with; this server's own go on in other letters.
+_GUEST = "usr_ext_"
 _PLAIN = frozenset({"openid", "profile", "email"})
+#: Claims that are a list with spaces in a text (RFC 8693, 4.2).
+_OF_WORDS = frozenset({"scope", "scp"})
 
 
 @frozen(kw_only=True)
@@ -38,7 +42,7 @@ class Terms:
 
     def takes(self, claims: Mapping[str, Any]) -> bool:
         """Whether a token that is right otherwise is an access token, and of a client whose tokens are taken."""
-        if NOT_OF_ACCESS & set(claims) or claims.get("typ") in NOT_ACCESS:
+        if NOT_OF_ACCESS & set(claims) or str(claims.get("typ")) in NOT_ACCESS:
             return False
         if "nonce" in claims and self.audience == self.client_id:  # an ID token is for its client, too
             return False
@@ -46,7 +50,7 @@ class Terms:
         return not self.parties or party in self.parties
 
     def profile(self, claims: Mapping[str, Any]) -> Profile:
-        verified = claims.get("email_verified", True) not in (False, "false")
+        verified = claims.get("email_verified", True) in (True, "true")
         email = _text(claims, "email") if verified else None
         return Profile(
             email=email,
@@ -58,7 +62,10 @@ class Terms:
     def _roles(self, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
         if not self.admin_groups:
             return None
-        groups = _listed(_found(claims, self.roles_claim))
+        value = _found(claims, self.roles_claim)
+        if isinstance(value, str) and self.roles_claim not in _OF_WORDS:
+            value = [value]  # the only one: some issuers make no list of it, and a group's name may have spaces
+        groups = _listed(value)
         return (USER, ADMIN) if groups & set(self.admin_groups) else (USER,)
 
 
@@ -71,7 +78,12 @@ def scopes_in(claims: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def user_id_of(issuer: str, subject: str) -> str:
     """The same for the same subject of the same issuer, and for no other (OpenID Connect Core 1.0, 5.7)."""
-    return "usr_" + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]
+    return _GUEST + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]
+
+
+def is_guest(user_id: str) -> bool:
+    """Whether an account is an issuer's user's."""
+    return user_id.startswith(_GUEST)
 
 
 def family_id_of(token: str) -> str:

@@ -164,7 +164,7 @@ class Wire:
 
     def _failure(self, status: int, said: object, *, retry_after: float | None = None) -> FaultMavenError:
         log.warning("%s: status %d: %s", self.provider, status, self._loggable(said))
-        if status == 429:
+        if status == 429 or (status == 503 and retry_after is not None):  # it says when to ask again
             return LLMRateLimited(retry_after=retry_after, provider=self.provider)
         if status in _PASSING or status >= 500:
             return LLMError(provider=self.provider)

@@ -34,8 +34,8 @@ class MemoryPasswords:
     async def set(self, user_id: str, hash: str) -> None:
         await self.texts.set(user_id, hash)
 
-    async def count(self) -> int:
-        return await self.texts.count()
+    async def any(self) -> bool:
+        return await self.texts.any()
 
 
 class MemoryFamilies(MemoryRecords[TokenFamily]):

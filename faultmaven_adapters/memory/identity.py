@@ -77,8 +77,11 @@ class MemoryIdentityProvider:
     async def sign_in_address(self, *, redirect_uri: str, challenge: str) -> str:
         raise NoIssuer
 
-    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
+    async def signed_in(self, *, code: str, state: str, verifier: str, issuer: str | None = None) -> Claims:
         raise NoIssuer
+
+    async def sign_out_address(self, user_id: str, *, back: str) -> str | None:
+        return None
 
     def _next(self, family: TokenFamily) -> TokenPair:
         now = self.clock.now()

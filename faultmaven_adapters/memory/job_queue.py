@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from attrs import define, field
 
+from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.job_desk import TryAgain
 from faultmaven_domain.kernel.jobs import JobStatus
 
@@ -100,6 +101,9 @@ class MemoryJobQueue:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
+        except FaultMavenError as error:
+            log.warning("job %s (%s) failed: %s", job.job_id, job.kind, error.message)
+            self._end(job)
         except Exception:
             log.exception("job %s (%s) failed", job.job_id, job.kind)
             self._end(job)

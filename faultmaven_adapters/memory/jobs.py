@@ -19,6 +19,10 @@ class MemoryJobs(MemoryRecords[Job]):
         wanted = [row for row in rows if not states or row["state"] in states]
         return self._values(page(latest(wanted, "created_at"), limit))
 
+    async def waiting(self, *, most: int, owner_id: str | None = None) -> int:
+        queued = sorted(self._rows(state=JobState.QUEUED.value), key=lambda row: row["created_at"])[:most]
+        return sum(owner_id in (None, row["owner_id"]) for row in queued)
+
 
 class MemoryOutbox:
     def __init__(self, picture: Picture) -> None:

@@ -45,6 +45,11 @@ class MemoryDocuments(MemoryRecords[Document]):
         ready = self._rows(status=DocumentStatus.READY.value)
         return self._values(page([row for row in ready if row["embedded_with"] != model], limit))
 
+    async def newest_ready(self) -> Document | None:
+        ready = self._rows(status=DocumentStatus.READY.value)
+        found = [row for row in ready if row["passage_count"] and row["revision"] is not None]
+        return self._codec.from_row(found[-1]) if found else None
+
     async def file_keys(self) -> set[str]:
         return {row["file_key"] for row in self._rows() if row["file_key"] is not None}
 

@@ -104,8 +104,8 @@ class MemoryTexts:
     async def delete(self, key: str) -> bool:
         return self._picture.write(self._table).pop(key, None) is not None
 
-    async def count(self) -> int:
-        return len(self._picture.read(self._table))
+    async def any(self) -> bool:
+        return bool(self._picture.read(self._table))
 
 
 def _check_text(row: Row) -> None:

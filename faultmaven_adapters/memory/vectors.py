@@ -83,6 +83,10 @@ class MemoryVectorProvider:
     async def drop(self, collection: str) -> None:
         self._collections.pop(collection, None)
 
+    async def holds(self, collection: str, document_id: str, *, revision: str) -> bool:
+        found = self._collections.get(collection, _Collection())
+        return (document_id, revision) in {(p.document_id, p.revision) for p in found.passages.values()}
+
     async def tidy(self, collection: str) -> None:
         """There is nothing to tidy."""
 
@@ -94,22 +98,13 @@ class MemoryVectorProvider:
 
     def _within(self, collection: str, scope: Scope) -> list[Passage]:
         found = self._collections.get(collection)
-        return [passage for passage in found.passages.values() if _seen(passage, scope)] if found else []
+        return [passage for passage in found.passages.values() if scope.lets_through(passage)] if found else []
 
     def _drop(self, collection: str, unwanted: Callable[[Passage], bool]) -> None:
         found = self._collections.get(collection, _Collection())
         for passage in [passage for passage in found.passages.values() if unwanted(passage)]:
             for kept in (found.passages, found.vectors, found.words):
                 kept.pop(passage.passage_id, None)
-
-
-def _seen(passage: Passage, scope: Scope) -> bool:
-    return (
-        passage.owner_id in (None, scope.owner_id)
-        and scope.collection in (None, passage.collection)
-        and scope.document_type in (None, passage.document_type)
-        and set(scope.tags) <= set(passage.tags)
-    )
 
 
 def _best(hits: list[PassageHit], top_k: int) -> list[PassageHit]:

@@ -17,6 +17,8 @@ from .connection import calling, matching
 
 #: arq keeps no results here (or an ended id could not be queued again); this is all that is left of a job, for a while.
 ENDED_KEY, ENDED_TTL = "fm:job:ended:", timedelta(hours=1)
+#: Between a queue's name and its worker's, in the key by which that one says that it lives.
+HEALTH = ":health:"
 ATTEMPTS = 3
 #: A list per queue of words to idle workers; each ends one's wait. They are worth nothing when they are old or many.
 WAKE_KEY, WAKE_TTL, MOST_WORDS = "fm:wake:", timedelta(minutes=1), 100
@@ -88,16 +90,6 @@ class ArqJobQueue:
         if queued:
             return JobStatus.QUEUED
         return JobStatus.ENDED if ended else JobStatus.UNKNOWN
-
-
-async def waiting(redis: ArqRedis) -> dict[str, int]:
-    """How many jobs each queue holds, running ones included. Raises: Unavailable."""
-    async with calling(redis):
-        async with redis.pipeline() as pipe:
-            for queue in QUEUES:
-                pipe.zcard(queue)
-            counts = await pipe.execute()
-    return dict(zip(QUEUES, counts, strict=True))
 
 
 async def forget_dead_workers(redis: ArqRedis) -> int:

@@ -1,12 +1,20 @@
 """A connection that is kept, for short commands that every request sends."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import define, field
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as Broken
+
+from .cluster import ClusterRedis
+
+
+def line_to(redis: Redis) -> Callable[..., Awaitable[Any]]:
+    """What sends a command and gives its answer; in a cluster that is a matter of the command's key."""
+    return redis.execute_command if isinstance(redis, ClusterRedis) else Line(redis).call
 
 
 @define(eq=False)

@@ -1,5 +1,6 @@
 """A sliding window per bucket: a sorted set of the moments of the requests it let through, judged in one step."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from typing import Any
@@ -13,7 +14,7 @@ from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.limits import Allowance
 
 from .connection import Outage, calling
-from .line import Line
+from .line import line_to
 
 # Scores are the moments at which requests leave the window, in microseconds since 1970: whole numbers that a double
 # holds exactly until the year 2255.
@@ -36,7 +37,9 @@ _NAME = sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()  # what Redis ca
 @frozen
 class RedisRateLimiter:
     _redis: Redis
-    _line: Line = field(init=False, default=Factory(lambda self: Line(self._redis), takes_self=True))
+    _send: Callable[..., Awaitable[Any]] = field(
+        init=False, default=Factory(lambda self: line_to(self._redis), takes_self=True)
+    )
     _outage: Outage = field(factory=lambda: Outage("the rate limiter"), init=False)
 
     async def take(self, bucket: str, *, limit: int, window: timedelta, now: datetime) -> Allowance:
@@ -57,9 +60,9 @@ class RedisRateLimiter:
 
     async def _take(self, *asked: str | int) -> Any:
         try:
-            return await self._line.call("EVALSHA", _NAME, 1, *asked)
+            return await self._send("EVALSHA", _NAME, 1, *asked)
         except NoScriptError:  # Redis is new, or was restarted; this keeps it there
-            return await self._line.call("EVAL", _TAKE, 1, *asked)
+            return await self._send("EVAL", _TAKE, 1, *asked)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Requests and their replies, each a hash ``fm:reply:{key}`` judged in one step. Without Redis all pass, said once."""
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from hashlib import sha1
 from typing import Any
@@ -13,7 +14,7 @@ from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.idempotency import Claim, Held, KeptReply
 
 from .connection import Outage, calling
-from .line import Line
+from .line import line_to
 
 # All of them are sent once more when a connection breaks, and bear it. ARGV[1] is the owner; once there is a reply that
 # field goes, and the request is nobody's.
@@ -47,7 +48,9 @@ _NAMES = {text: sha1(text.encode(), usedforsecurity=False).hexdigest() for text 
 @frozen
 class RedisReplyStore:
     _redis: Redis
-    _line: Line = field(init=False, default=Factory(lambda self: Line(self._redis), takes_self=True))
+    _send: Callable[..., Awaitable[Any]] = field(
+        init=False, default=Factory(lambda self: line_to(self._redis), takes_self=True)
+    )
     _outage: Outage = field(factory=lambda: Outage("the store of replies"), init=False)
 
     async def claim(self, claim: Claim, *, lease: timedelta) -> Held | None:
@@ -81,9 +84,9 @@ class RedisReplyStore:
 
     async def _sent(self, script: str, *words: str | int | bytes) -> Any:
         try:
-            return await self._line.call("EVALSHA", _NAMES[script], *words)
+            return await self._send("EVALSHA", _NAMES[script], *words)
         except NoScriptError:  # Redis is new, or was restarted; this keeps it there
-            return await self._line.call("EVAL", script, *words)
+            return await self._send("EVAL", script, *words)
 
 
 def _milliseconds(life: timedelta) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from arq.connections import ArqRedis
 from attrs import Factory, field, frozen
+from redis.asyncio import Redis
 
 from faultmaven_domain.agent import EventKind, TurnEvent
 
@@ -42,7 +42,7 @@ class RedisTurnEvents:
     """``redis`` is for this alone: each reader that waits holds one of its connections. ``kept`` counts from the last
     event."""
 
-    _redis: ArqRedis
+    _redis: Redis
     _kept: timedelta = KEPT
     _seats: asyncio.Semaphore = field(init=False, default=Factory(_seats, takes_self=True))
 

@@ -1,6 +1,7 @@
 """arq's worker as this queue needs it: our JSON, our ids, no results, no end to trying."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -9,43 +10,45 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Function, Retry, Worker, func
 
+from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.job_desk import TryAgain
 
 from ..queues import Handler, queue_of
-from .connection import FAILURES, connect, meaning
-from .job_queue import ENDED_KEY, ENDED_TTL, WAKE_KEY
+from .address import Address
+from .connection import FAILURES, calling, close, connect, meaning, ping
+from .job_queue import ENDED_KEY, ENDED_TTL, HEALTH, WAKE_KEY
 from .wire import deserialize, serialize
 
+log = logging.getLogger(__name__)
 #: The job's own row counts its attempts and parks it; a queue that counted too would drop jobs that only waited.
 ENDLESS = 1_000_000
 #: Between two looks at a queue where no word comes that a job is in it.
 PAUSE = timedelta(milliseconds=100)
+#: A Redis that takes connections and answers nothing for so long has gone, and another may be the primary by now.
+SILENCE = timedelta(seconds=20)
 
 
 def arq_worker(
     handler: Handler,
     *,
-    address: str | Path,
+    address: Address | str | Path,
     queue: str,
     timeouts: Mapping[str, timedelta],
     concurrency: int = 4,
     poll: timedelta | None = None,
     burst: bool = False,
-    schedule: Sequence[CronJob] = (),
 ) -> Worker:
     """A worker of one queue; several may run in one process, each with connections of its own.
 
     ``timeouts`` names the kinds of job it does (those of other queues are left out) and how long one may take; after it
     the handler is cancelled and the job ends for the queue. A handler that raises TryAgain puts its job back, one that
-    is cancelled by a stop has it run again, one that raises anything else ends it.
+    is cancelled by a stop has it run again, one that raises anything else ends it, and the log says why.
 
     ``poll`` is the longest a due job waits for an idle worker; one that is queued without a delay is looked for at
-    once. ``burst`` stops it when its queue is empty. ``schedule`` is
-    done by the clock, once across all workers of the queue.
+    once. ``burst`` stops it when its queue is empty.
 
     Call it on the running loop, and give it to :func:`work`.
     """
@@ -57,7 +60,6 @@ def arq_worker(
     return _Worker(
         poll or PAUSE,
         functions,
-        cron_jobs=list(schedule) or None,
         queue_name=queue,
         redis_pool=connect(address, connections=concurrency + 4),
         burst=burst,
@@ -67,7 +69,7 @@ def arq_worker(
         keep_result=0,
         poll_delay=0,  # the pause is the worker's own
         after_job_end=_remember,
-        health_check_key=f"{queue}:health:{socket.gethostname()}:{os.getpid()}",
+        health_check_key=f"{queue}{HEALTH}{socket.gethostname()}:{os.getpid()}",
         health_check_interval=10,
         job_serializer=serialize,
         job_deserializer=deserialize,
@@ -86,10 +88,11 @@ class _Worker(Worker):
 
     async def _poll_iteration(self) -> None:
         redis: Any = self.pool  # whose hints know whole seconds only
-        if self._looked:
-            await redis.blpop([WAKE_KEY + self.queue_name], timeout=self._pause)
-        self._looked = True
-        await super()._poll_iteration()
+        async with asyncio.timeout(self._pause + SILENCE.total_seconds()):
+            if self._looked:
+                await redis.blpop([WAKE_KEY + self.queue_name], timeout=self._pause)
+            self._looked = True
+            await super()._poll_iteration()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Those that were taken back while they ran here wait for another worker, or until they have ended here."""
@@ -103,6 +106,7 @@ async def work(worker: Worker) -> None:
     """
     pool = worker.pool
     try:
+        await ping(pool)
         await worker.main()
     except FAILURES as error:
         raise meaning(error) from error
@@ -113,9 +117,10 @@ async def work(worker: Worker) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(*FAILURES):  # it lapses by itself
-            await pool.delete(worker.health_check_key)
-        await pool.aclose(close_connection_pool=True)
+        with suppress(FaultMavenError):  # it lapses by itself
+            async with calling(pool):
+                await pool.delete(worker.health_check_key)
+        await close(pool)
 
 
 def _task(job_type: str, handler: Handler) -> WorkerCoroutine:
@@ -124,6 +129,8 @@ def _task(job_type: str, handler: Handler) -> WorkerCoroutine:
             await handler(job_type, payload, ctx["job_id"])
         except TryAgain as later:
             raise Retry(defer=later.delay) from later
+        except FaultMavenError as error:  # what could not even be claimed; arq would log where each of its lines is
+            log.warning("job %s (%s) is sent again later: %s", ctx["job_id"], job_type, error.message)
 
     return task
 

@@ -26,6 +26,7 @@ _users = Table(
     moment("created_at"),
     Column("is_active", Boolean, nullable=False),
     Column("is_dev_user", Boolean, nullable=False, server_default=false()),
+    moment("vouched_at", null=True),
     Index("auth_users_by_id", "user_id", unique=True),
     Index("auth_users_by_email", "email", unique=True),
     Index("auth_users_by_username", "username", unique=True),
@@ -107,8 +108,8 @@ class SqlPasswords:
     async def set(self, user_id: str, hash: str) -> None:
         await self.texts.set(user_id, hash)
 
-    async def count(self) -> int:
-        return await self.texts.count()
+    async def any(self) -> bool:
+        return await self.texts.any()
 
 
 class SqlFamilies(SqlRecords[TokenFamily]):

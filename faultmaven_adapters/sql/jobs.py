@@ -5,7 +5,22 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Double, Index, MetaData, Select, Table, bindparam, delete, null, or_, select, update
+from sqlalchemy import (
+    Column,
+    Double,
+    Index,
+    MetaData,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from faultmaven_domain.kernel.events import Outgoing
 from faultmaven_domain.kernel.jobs import Job, JobState
@@ -69,6 +84,10 @@ class SqlJobs(SqlRecords[Job]):
         statement = _listing(self.stored, owner_id is not None, states)
         return await self._all(statement, {"owner_id": owner_id, "limit": limit, "offset": 0})
 
+    async def waiting(self, *, most: int, owner_id: str | None = None) -> int:
+        statement = _waiting(self.stored.table, owner_id is not None)
+        return await self._count(statement, {"limit": most, "owner_id": owner_id})
+
 
 class SqlOutbox:
     def __init__(self, connection: Connection, table: Table) -> None:
@@ -130,9 +149,33 @@ class SqlOutbox:
 def _listing(stored: Stored[Job], owned: bool, states: tuple[JobState, ...]) -> Select[Any]:
     columns = stored.table.c
     clauses = [columns.owner_id == bindparam("owner_id")] if owned else []
+    if len(states) > 1 and not owned:
+        return _listing_of_all(stored, states)
     if states:
         clauses.append(or_(*[columns.state == state.value for state in states]))
     return stored.latest("created_at", *clauses)
+
+
+def _listing_of_all(stored: Stored[Job], states: tuple[JobState, ...]) -> Select[Any]:
+    """Of each state a page from the index, and of those the latest: several states at once are in no index's order."""
+    columns = stored.table.c
+    order = (columns.created_at.desc(), columns.seq.desc())
+    each = [
+        select(columns.seq).where(columns.state == state.value).order_by(*order).limit(bindparam("limit")).subquery()
+        for state in states
+    ]
+    page = union_all(*[select(one.c.seq) for one in each]).subquery("page")
+    found = stored.all.join_from(stored.table, page, columns.seq == page.c.seq)
+    return found.order_by(*order).limit(bindparam("limit"))
+
+
+@cache
+def _waiting(table: Table, owned: bool) -> Select[Any]:
+    queued = select(table.c.owner_id).where(table.c.state == JobState.QUEUED.value)
+    # In the order of an index, or PostgreSQL would look for some of them in the whole table.
+    some = queued.order_by(table.c.created_at, table.c.seq).limit(bindparam("limit")).subquery()
+    counted = select(func.count().label("count")).select_from(some)
+    return counted.where(some.c.owner_id == bindparam("owner_id")) if owned else counted
 
 
 @cache

@@ -114,6 +114,14 @@ _OUTDATED = (
     .order_by(_columns.seq)
     .limit(bindparam("limit"))
 )
+# In the order of an index, so that one row is read, whatever models there were.
+_NEWEST_READY = (
+    DOCUMENTS.all.where(
+        _columns.status == DocumentStatus.READY.value, _columns.passage_count > 0, _columns.revision.is_not(None)
+    )
+    .order_by(_columns.embedded_with.desc(), _columns.seq.desc())
+    .limit(1)
+)
 _REVISIONS = select(_columns.document_id, _columns.revision).where(
     or_(*_OWNER.values()), _columns.revision.is_not(None)
 )
@@ -168,6 +176,9 @@ class SqlDocuments(SqlRecords[Document]):
 
     async def not_embedded_with(self, model: str | None, *, limit: int) -> list[Document]:
         return await self._all(_OUTDATED, {"model": model, "limit": limit})
+
+    async def newest_ready(self) -> Document | None:
+        return await self._one(_NEWEST_READY)
 
     async def file_keys(self) -> set[str]:
         return {row["file_key"] for row in await self._connection.fetch_all(_FILE_KEYS)}

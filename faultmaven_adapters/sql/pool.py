@@ -1,6 +1,7 @@
 """Connections to PostgreSQL servers, kept open, and shared by every handle of the process on the same database."""
 
 import asyncio
+import ssl
 import time
 from contextlib import nullcontext
 from hashlib import sha256
@@ -70,9 +71,16 @@ async def connect(url: str, limits: Limits) -> Connection:
             statement_cache_size=500,
             max_cached_statement_lifetime=0,
         )
-    except (ValueError, asyncpg.ClientConfigurationError) as error:
-        raise Misconfigured("The database's URL cannot be read.") from error
+    except ssl.SSLError as error:  # some of them are ValueErrors too
+        raise Misconfigured(
+            "The database's certificate is not vouched for by what its URL names (sslmode, sslrootcert), or is another "
+            "host's."
+        ) from error
+    except (ValueError, asyncpg.ClientConfigurationError, asyncpg.UndefinedObjectError) as error:
+        raise Misconfigured("The database's URL cannot be read, or asks for what the server does not know.") from error
     except Exception as error:
+        if "rejected SSL upgrade" in str(error):  # asyncpg has no class for it
+            raise Misconfigured("The database speaks no TLS, which its URL asks for (sslmode).") from error
         raise meant(error) from error
 
 
@@ -80,7 +88,7 @@ async def connect(url: str, limits: Limits) -> Connection:
 class Pool:
     """A database's connections from this process."""
 
-    url: str
+    url: str = field(repr=False)
     limits: Limits
     handles: int = 0
     closed: bool = False

@@ -20,7 +20,7 @@ from .engines import Limits
 from .kept import settled
 from .plans import Plan
 from .pool import Connection, Pool, close_pool, lock_key, open_pool, postgres_url
-from .postgres_errors import UNDONE, broken, meant
+from .postgres_errors import LOST, UNDONE, broken, meant
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {}SELECT pg_advisory_xact_lock({})"
@@ -80,11 +80,12 @@ class PostgresSession:
             if connection is None:
                 raise RuntimeError("There is no transaction.")
             if self._pool.closed or connection.is_closed():
-                raise Unavailable("The connection to the database is gone.")
+                raise Unavailable(LOST)
             try:
                 found: Iterable[Iterable[Any]] = await connection.fetch(plan.sql, *ordered)
             except Exception as error:
-                raise meant(error) from error
+                told = meant(error)  # of a connection closed meanwhile asyncpg may tell with whatever error comes up
+                raise (Unavailable(LOST) if told is error and connection.is_closed() else told) from error
         return found
 
     async def commit(self) -> None:
@@ -113,30 +114,30 @@ class PostgresSession:
                 raise
 
     async def _put_back(self, connection: Connection, *, dead: bool) -> None:
-        if not dead and connection.is_in_transaction():
+        if not dead:  # a question that was called off may still be: what state the server is in is not known yet
             dead = not await settled(asyncio.ensure_future(_undone(connection)))
         self._pool.give(connection, alive=not dead)
 
     async def _end(self, words: str) -> None:
         """Also where the connection is gone: the server undoes what it does not know to be committed."""
         alive = False
-        async with self._one_at_a_time:
-            connection, self._connection = self._connection, None
-            if connection is None:
-                raise RuntimeError("There is no transaction.")
-            try:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            raise RuntimeError("There is no transaction.")
+        try:
+            async with self._one_at_a_time:
                 done = await connection.execute(words)
-                alive = True
-            except Exception as error:
-                if words == _COMMIT:
-                    raise meant(error) from error
-                log.debug("a connection was lost at the end of its transaction: %s", error)
-            else:
-                if done != words:  # the answer to the COMMIT of a transaction that has failed
-                    raise Unavailable(UNDONE)
-            finally:
-                self._pool.give(connection, alive=alive)
-                self._give_seat()
+            alive = True
+        except Exception as error:
+            if words == _COMMIT:
+                raise meant(error) from error
+            log.debug("a connection was lost at the end of its transaction: %s", error)
+        else:
+            if done != words:  # the answer to the COMMIT of a transaction that has failed
+                raise Unavailable(UNDONE)
+        finally:
+            self._pool.give(connection, alive=alive)
+            self._give_seat()
 
     def _give_seat(self) -> None:
         if self._readonly:

@@ -13,6 +13,7 @@ from faultmaven_domain.kernel.errors import (
     Unavailable,
 )
 
+LOST = "The connection to the database is gone."
 UNDONE = "The database undid the transaction after an error; try again."
 _BUSY = "The database is busy; try again."
 _AWAY = "The database does not answer."

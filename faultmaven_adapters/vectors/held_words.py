@@ -92,17 +92,8 @@ class HeldWords:
         for place in found[np.argsort(-scores[found], kind="stable")].tolist():
             passage = self._passages[place]
             # Twice the same one is an old and a new form of it, while it is being replaced.
-            if passage is not None and passage.passage_id not in hits and lets_through(scope, passage):
+            if passage is not None and passage.passage_id not in hits and scope.lets_through(passage):
                 hits[passage.passage_id] = PassageHit(passage=passage, score=float(scores[place]))
                 if len(hits) == top_k:
                     break
         return list(hits.values())
-
-
-def lets_through(scope: Scope, passage: Passage) -> bool:
-    return (
-        passage.owner_id in (None, scope.owner_id)
-        and scope.collection in (None, passage.collection)
-        and scope.document_type in (None, passage.document_type)
-        and set(scope.tags) <= set(passage.tags)
-    )

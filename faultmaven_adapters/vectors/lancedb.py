@@ -9,20 +9,21 @@ in memory does.
 import asyncio
 import importlib
 import logging
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, StorageFull, Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError, StorageFull, Unavailable
 from faultmaven_domain.knowledge import IndexMismatch, Passage, PassageHit, Scope
 
+from .conditions import quoted, within
 from .held import COLUMNS, ROW_ID, VECTOR, HeldTable, encodable, passages_of
+from .names import checked_name
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -43,13 +44,15 @@ VERSIONS_KEPT = timedelta(minutes=10)
 REFINED = 5
 #: How often a write is tried that others' writes keep coming before.
 ATTEMPTS = 6
+#: Seconds: what a search may take, which somebody waits for, and a write. A bucket that takes what it is asked and says
+#: nothing would hold them for several minutes.
+SEARCH, WRITE = 30.0, 120.0
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-#: What the vendor says, and what it means; anything else is Unavailable.
 #: What LanceDB says of a table it has not.
 _ABSENT = "was not found"
 #: And of one that another process has made meanwhile, or given a column already.
 _MEANWHILE = (_ABSENT, "exists", "conflict", "does not match existing table")
+#: What the vendor says, and what it means; anything else is Unavailable.
 _MEANINGS: tuple[tuple[str, type[FaultMavenError]], ...] = (
     ("No space left on device", StorageFull),
     ("StorageFull", StorageFull),
@@ -62,9 +65,11 @@ class LanceVectorProvider:
     """``uri`` is a directory, made when it is first written to, or ``s3://bucket/prefix``. Opened when first needed."""
 
     uri: str | Path
-    storage_options: Mapping[str, str] = field(factory=dict)
+    storage_options: Mapping[str, str] = field(factory=dict, repr=False)  # among them the bucket's keys
     indexed_from: int = INDEXED_FROM
     versions_kept: timedelta = VERSIONS_KEPT
+    search_within: float = SEARCH
+    write_within: float = WRITE
     _connections: list["AsyncConnection"] = field(factory=list, init=False)
     _tables: dict[str, "AsyncTable"] = field(factory=dict, init=False)
     #: When this process last tidied a collection, on its running clock, and which version came of it.
@@ -76,7 +81,7 @@ class LanceVectorProvider:
     _reading: set[str] = field(factory=set, init=False)
 
     async def prepare(self, collection: str, *, model: str, dimension: int) -> None:
-        with _meaning():
+        async with _meaning(self.write_within):
             table = await self._made(collection)
             if not any(index.columns == ["searched"] for index in await table.list_indices()):
                 await _index_text(table)
@@ -88,7 +93,7 @@ class LanceVectorProvider:
     ) -> None:
         if not passages:
             return
-        with _meaning():
+        async with _meaning(self.write_within):
             table = await self._table(collection)
             schema = await table.schema() if table else None
             if table is None or schema is None or (vectors is not None and VECTOR not in schema.names):
@@ -98,7 +103,7 @@ class LanceVectorProvider:
             await _settled(lambda: merge.execute(rows, on_bad_vectors="null"))  # or else a null counts as bad
 
     async def search(self, collection: str, vector: Sequence[float], top_k: int, *, scope: Scope) -> list[PassageHit]:
-        with _meaning():
+        async with _meaning(self.search_within):
             table = await self._table(collection)
             if table is None:
                 return []
@@ -107,12 +112,12 @@ class LanceVectorProvider:
             if VECTOR not in (await table.schema()).names:
                 return []
             nearest = table.query().nearest_to(list(vector)).column(VECTOR).distance_type("cosine")
-            query = nearest.refine_factor(REFINED).where(_within(scope)).limit(top_k)
+            query = nearest.refine_factor(REFINED).where(within(scope)).limit(top_k)
             rows = await query.select([*COLUMNS, "_distance"]).to_arrow()
         return _hits(rows, [1.0 - distance for distance in rows["_distance"].to_pylist()])
 
     async def search_text(self, collection: str, query: str, top_k: int, *, scope: Scope) -> list[PassageHit]:
-        with _meaning():
+        async with _meaning(self.search_within):
             table = await self._table(collection)
             if table is None:
                 return []
@@ -127,21 +132,26 @@ class LanceVectorProvider:
         return _hits(rows, rows["_score"].to_pylist())
 
     async def delete(self, collection: str, document_id: str, *, keep_revision: str | None = None) -> None:
-        kept = "" if keep_revision is None else f" AND revision <> {_quoted(keep_revision)}"
-        await self._delete(collection, f"document_id = {_quoted(document_id)}{kept}")
+        kept = "" if keep_revision is None else f" AND revision <> {quoted(keep_revision)}"
+        await self._delete(collection, f"document_id = {quoted(document_id)}{kept}")
 
     async def discard(self, collection: str, document_id: str, *, revision: str) -> None:
-        await self._delete(collection, f"document_id = {_quoted(document_id)} AND revision = {_quoted(revision)}")
+        await self._delete(collection, _of(document_id, revision))
 
     async def drop(self, collection: str) -> None:
-        """The table itself stays: other processes hold it open."""
-        with _meaning():
+        """The table itself stays, as other processes hold it open, unless it is too damaged to be emptied."""
+        async with _meaning(self.write_within):
+            try:
+                await self._emptied(collection)
+            except (RuntimeError, ValueError) as error:
+                log.warning("LanceDB: %s is taken away whole: %s", collection, error)
+                self._tables.pop(collection, None)
+                await (await self._connection()).drop_table(collection, ignore_missing=True)
+
+    async def holds(self, collection: str, document_id: str, *, revision: str) -> bool:
+        async with _meaning(self.search_within):
             table = await self._table(collection)
-            if table is None:
-                return
-            await _settled(lambda: table.delete("true"))
-            if VECTOR in (await table.schema()).names:
-                await _settled(lambda: table.drop_columns(["vector"]))
+            return table is not None and await table.count_rows(_of(document_id, revision)) > 0
 
     async def tidy(self, collection: str) -> None:
         """Two processes that tidy at once may be in each other's way; then the next call does what is left."""
@@ -149,7 +159,7 @@ class LanceVectorProvider:
             return
         self._tidying.add(collection)
         try:
-            with _meaning():
+            async with _meaning(self.write_within):
                 table = await self._table(collection)
                 if table is None:
                     return
@@ -166,7 +176,7 @@ class LanceVectorProvider:
 
     async def ping(self) -> None:
         """Raises: Unavailable."""
-        with _meaning():
+        async with _meaning(self.search_within):
             await (await self._connection()).list_tables(limit=1)
 
     async def close(self) -> None:
@@ -185,9 +195,7 @@ class LanceVectorProvider:
         return self._connections[0]
 
     async def _table(self, collection: str) -> "AsyncTable | None":
-        if not _NAME.fullmatch(collection):
-            raise InvalidInput("A collection's name is letters, digits, _ and -, 64 at most.", field="collection")
-        if collection not in self._tables:
+        if checked_name(collection) not in self._tables:
             connection = await self._connection()
             if collection not in (await connection.list_tables()).tables:
                 return None
@@ -241,10 +249,18 @@ class LanceVectorProvider:
         return table
 
     async def _delete(self, collection: str, where: str) -> None:
-        with _meaning():
+        async with _meaning(self.write_within):
             table = await self._table(collection)
             if table is not None and await table.count_rows(where):  # a delete of nothing would make a version too
                 await _settled(lambda: table.delete(where))
+
+    async def _emptied(self, collection: str) -> None:
+        table = await self._table(collection)
+        if table is None:
+            return
+        await _settled(lambda: table.delete("true"))
+        if VECTOR in (await table.schema()).names:
+            await _settled(lambda: table.drop_columns(["vector"]))
 
     async def _due(self, collection: str, table: "AsyncTable") -> bool:
         """Whether much lies outside the index or in small pieces, or old versions have come together since."""
@@ -264,11 +280,16 @@ class LanceVectorProvider:
             await table.create_index("vector", config=HnswSq(distance_type="cosine"))
 
 
-@contextmanager
-def _meaning() -> Iterator[None]:
-    """The vendor's errors in the domain's words."""
+def _of(document_id: str, revision: str) -> str:
+    return f"document_id = {quoted(document_id)} AND revision = {quoted(revision)}"
+
+
+@asynccontextmanager
+async def _meaning(seconds: float) -> AsyncIterator[None]:
+    """The vendor's errors in the domain's words, and one where it takes longer than so many seconds."""
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
     except (RuntimeError, OSError, ValueError) as error:
         meaning = next((kind for words, kind in _MEANINGS if words in str(error)), Unavailable)
         log.warning("LanceDB: %s", error)
@@ -357,21 +378,4 @@ def _hits(rows: "pa.Table", scores: list[float]) -> list[PassageHit]:
 def _asked(table: "AsyncTable", query: str, scope: Scope | None) -> "AsyncFTSQuery":
     """Full text, in all rows or in those that the scope lets through."""
     asked = table.query().nearest_to_text(encodable(query), columns="searched")
-    return asked if scope is None else asked.where(_within(scope))
-
-
-def _within(scope: Scope) -> str:
-    """The scope as an SQL condition."""
-    terms = [f"(owner_id IS NULL OR owner_id = {_quoted(scope.owner_id)})"]
-    if scope.collection is not None:
-        terms.append(f"collection = {_quoted(scope.collection)}")
-    if scope.document_type is not None:
-        terms.append(f"document_type = {_quoted(scope.document_type)}")
-    if scope.tags:
-        terms.append(f"array_has_all(tags, [{', '.join(map(_quoted, scope.tags))}])")
-    return " AND ".join(terms)
-
-
-def _quoted(text: str) -> str:
-    """A string literal of SQL: the quote is doubled, and nothing else has a meaning in it."""
-    return "'" + encodable(text).replace("'", "''") + "'"
+    return asked if scope is None else asked.where(within(scope))

@@ -9,23 +9,22 @@ already, as ASCII, which it takes as they stand, and does the counting and weigh
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
 from attrs import frozen
 
-from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
+from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.knowledge import IndexMismatch, Passage, PassageHit, Scope
 
 from .held import encodable
+from .names import checked_name
 from .pinecone_wire import MOST_IDS, NONSENSE, Absent, Json, PineconeWire
 from .words import words_in
 
 DEFAULT_URL, DEFAULT_INDEX = "https://api.pinecone.io", "faultmaven"
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORDS, _VECTOR = "words", "vector"
 _TEXT = ("document_id", "revision", "collection", "document_type", "title", "section", "text")
 _FIELDS = (*_TEXT, "ordinal", "tags", "owner")
@@ -67,7 +66,7 @@ class PineconeVectorProvider:
             await self._make(self._vectors(wanted.dimension), {_VECTOR: schema})
         if before == wanted:
             return
-        if before is not None and before.dimension and await self._lies_in(before.dimension, space):
+        if before is not None and before.dimension and await self._any_in(self._vectors(before.dimension), space):
             raise IndexMismatch.between(held=before.model, wanted=model)
         marker: Json = {"_id": collection, "collection": collection, "dimension": wanted.dimension, _WORDS: _EACH}
         marker |= {"model": wanted.model} if wanted.model else {}
@@ -109,8 +108,7 @@ class PineconeVectorProvider:
         await self._delete(collection, _all({"document_id": {"$eq": encodable(document_id)}}, *others))
 
     async def discard(self, collection: str, document_id: str, *, revision: str) -> None:
-        one, other = encodable(document_id), encodable(revision)
-        await self._delete(collection, _all({"document_id": {"$eq": one}}, {"revision": {"$eq": other}}))
+        await self._delete(collection, _of(document_id, revision))
 
     async def drop(self, collection: str) -> None:
         """The indexes themselves stay. Cut short, it leaves the collection prepared, and can be done again."""
@@ -120,6 +118,9 @@ class PineconeVectorProvider:
         await self._forget(prepared.dimension, space, {"delete_all": True})
         await self._forget(0, space, {"delete_all": True})
         await self._forget(0, _COLLECTIONS, {"ids": [collection]})
+
+    async def holds(self, collection: str, document_id: str, *, revision: str) -> bool:
+        return await self._any_in(self._words, _space(collection), _of(document_id, revision))
 
     async def tidy(self, collection: str) -> None:
         """Pinecone sees to that by itself."""
@@ -151,11 +152,9 @@ class PineconeVectorProvider:
                     return _Prepared(str(match.get("model", "")), int(match["dimension"]))
         return None
 
-    async def _lies_in(self, dimension: int, space: str) -> bool:
+    async def _any_in(self, index: str, space: str, where: Json | None = None) -> bool:
         with suppress(Absent):
-            answer = await self.wire.search(
-                self._vectors(dimension), space, _any_vector(dimension), 1, where=None, fields=()
-            )
+            answer = await self.wire.search(index, space, self._any(index), 1, where=where, fields=())
             with _reading():
                 return bool(answer.body["matches"])
         return False
@@ -203,9 +202,7 @@ async def _all_of(*writes: Awaitable[None]) -> None:
 
 def _space(collection: str) -> str:
     """The namespace of a collection; none is that of the list of them. Raises: InvalidInput."""
-    if not _NAME.fullmatch(collection):
-        raise InvalidInput("A collection's name is letters, digits, _ and -, 64 at most.", field="collection")
-    return f"in-{collection}"
+    return f"in-{checked_name(collection)}"
 
 
 def _any_vector(dimension: int) -> Json:
@@ -254,6 +251,10 @@ def _within(scope: Scope) -> Json:
             terms.append({name: {"$eq": encodable(wanted)}})
     terms += [{"tags": {"$in": [encodable(tag)]}} for tag in scope.tags]
     return _all(*terms)
+
+
+def _of(document_id: str, revision: str) -> Json:
+    return _all({"document_id": {"$eq": encodable(document_id)}}, {"revision": {"$eq": encodable(revision)}})
 
 
 def _all(*terms: Json) -> Json:

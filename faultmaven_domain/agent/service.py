@@ -4,6 +4,7 @@ from datetime import timedelta
 from attrs import evolve, field, frozen
 
 from ..case import CaseDeleted, CaseMessage, Intent, PostMortemRequested, Role
+from ..kernel.backlog import UNBOUNDED, Backlog
 from ..kernel.clock import Clock
 from ..kernel.errors import FaultMavenError, Unavailable
 from ..kernel.ids import IdSource
@@ -40,6 +41,7 @@ class AgentService:
     events: TurnEvents
     clock: Clock
     ids: IdSource
+    backlog: Backlog = UNBOUNDED
     #: Whose a turn is never changes, and whoever watches one asks many times a second.
     _owners: dict[str, str] = field(factory=dict, init=False, repr=False, eq=False)
 
@@ -59,7 +61,8 @@ class AgentService:
         ``attachments``: ids of evidence that came with the message; its answer waits until they are read. ``job_id``:
         a turn of this id is submitted once, and given again as it stands, also when its case has ended since.
 
-        Raises: InvalidInput; CaseNotFound; CaseClosed; TurnNotFound where ``job_id`` is another case's or user's.
+        Raises: InvalidInput; CaseNotFound; CaseClosed; TurnNotFound where ``job_id`` is another case's or user's;
+        QueueFull.
         """
         message = checked_message(message)
         if job_id is not None and (known := await self._turn(job_id)) is not None:
@@ -79,6 +82,7 @@ class AgentService:
         async with self.transactions.begin() as unit:
             if job_id is not None and (known := await unit.turns.get(job_id)) is not None:
                 return _own(known, principal, case_id)
+            await self.backlog.check(unit, ChatTurnRequested, owner_id=principal.user_id)
             await unit.turns.save(turn)
             request = ChatTurnRequested(job_id=turn.job_id, case_id=case_id, user_id=principal.user_id)
             await self._desk().ask(unit, request, owner_id=principal.user_id, subject_id=case_id)

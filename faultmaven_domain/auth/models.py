@@ -21,7 +21,8 @@ ROLES = (USER, ADMIN)
 class User:
     """An account. Its password's hash is kept apart and never part of this value.
 
-    ``is_dev_user``: it was opened by a name alone and has no password.
+    ``is_dev_user``: it was opened by a name alone and has no password. ``vouched_at`` is when another issuer of tokens
+    spoke of it last, by that issuer's clock; None for an account of this server's own.
     """
 
     user_id: str
@@ -32,6 +33,7 @@ class User:
     created_at: datetime
     is_active: bool = True
     is_dev_user: bool = False
+    vouched_at: datetime | None = None
 
     def principal(self, *, scopes: tuple[str, ...] | None = None) -> Principal:
         return Principal(user_id=self.user_id, roles=self.roles, scopes=scopes)
@@ -64,9 +66,10 @@ class SignedIn:
 
 @frozen(kw_only=True)
 class SignedOut:
-    """Whether none of the user's sign-ins is left."""
+    """Whether none of the user's sign-ins is left, and where a browser signs out at their issuer as well."""
 
     all_ended: bool
+    elsewhere: str | None = None
 
 
 @frozen(kw_only=True)
@@ -86,7 +89,8 @@ class Profile:
 class Claims:
     """What a verified access token says. ``family_id`` names the sign-in it descends from.
 
-    ``profile`` is there where another issuer's token vouches for its user, who may have no account here yet.
+    ``profile`` is there where another issuer's token vouches for its user, who may have no account here yet, and
+    ``issued_at`` where it says when.
     """
 
     user_id: str
@@ -94,6 +98,7 @@ class Claims:
     expires_at: datetime
     scopes: tuple[str, ...] | None = None
     profile: Profile | None = None
+    issued_at: datetime | None = None
 
 
 @frozen(kw_only=True)

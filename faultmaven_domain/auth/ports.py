@@ -20,7 +20,9 @@ class PasswordRepository(Protocol):
 
     async def set(self, user_id: str, hash: str) -> None: ...
 
-    async def count(self) -> int: ...
+    async def any(self) -> bool:
+        """Whether anybody has one."""
+        ...
 
 
 class FamilyRepository(DataProvider[TokenFamily], Protocol):
@@ -110,6 +112,13 @@ class IdentityProvider(Protocol):
         """
         ...
 
-    async def signed_in(self, *, code: str, state: str, verifier: str) -> Claims:
-        """Who comes back from there, with a profile. Raises: InvalidGrant; NoIssuer; Unavailable; Misconfigured."""
+    async def signed_in(self, *, code: str, state: str, verifier: str, issuer: str | None = None) -> Claims:
+        """Who comes back from there, with a profile; ``issuer`` is who sent them back, where that was said (RFC 9207).
+
+        Raises: InvalidGrant; NoIssuer; Unavailable; Misconfigured.
+        """
+        ...
+
+    async def sign_out_address(self, user_id: str, *, back: str) -> str | None:
+        """Where a browser signs out at the issuer, which sends it on to ``back``; None where there is no such page."""
         ...

@@ -1,6 +1,7 @@
 from attrs import evolve, frozen
 
 from ..kernel.clock import Clock
+from ..kernel.errors import InvalidInput
 from ..kernel.ids import IdSource
 from ..kernel.principal import ADMIN, USER, Principal
 from .arriving import arrived, signed_in
@@ -65,7 +66,7 @@ class AuthService:
         async with self.transactions.begin() as unit:
             if user_id is not None and await unit.users.get(user_id) is not None:
                 raise UserExists
-            first = await unit.passwords.count() == 0
+            first = not await unit.passwords.any()
             user = User(
                 user_id=user_id or self.ids.new("usr"),
                 email=email,
@@ -117,6 +118,8 @@ class AuthService:
                 raise WrongCredentials("This account is closed.")
             if await unit.passwords.get(user.user_id) is not None:
                 raise WrongCredentials("This account has a password; sign in with it.")
+            if user.vouched_at is not None:
+                raise WrongCredentials("This account is another issuer's; sign in there.")
             return user if set(roles) <= set(user.roles) else await unit.users.save(user.granted(ADMIN))
 
     async def _opened(
@@ -140,11 +143,12 @@ class AuthService:
     async def issue(self, *, name: str, client_id: str | None = None, scope: str | None = None) -> SignedIn:
         """Sign an account in on the word of whoever calls: the server's operator, or who has just opened it.
 
-        ``name`` is its address, username or id. Raises: UserNotFound; WrongCredentials for a closed one; InvalidScope.
+        ``name`` is its address, username or id; an issuer's user's id alone.
+        Raises: UserNotFound; WrongCredentials for a closed one; InvalidScope; InvalidInput.
         """
         scopes = None if scope is None else scopes_of(scope)
         async with self.transactions.view() as unit:
-            user = await self._found(unit, name)
+            user = await self._meant(unit, name)
         if not user.is_active:
             raise WrongCredentials("This account is closed.")
         tokens = await self.identity.create_token(user, client_id=client_id, scopes=scopes)
@@ -175,12 +179,12 @@ class AuthService:
         check_challenge(challenge)
         return await self.identity.sign_in_address(redirect_uri=redirect_uri, challenge=challenge)
 
-    async def sign_in(self, *, code: str, state: str, verifier: str) -> SignedIn:
+    async def sign_in(self, *, code: str, state: str, verifier: str, issuer: str | None = None) -> SignedIn:
         """Sign in who comes back from the issuer, whose account is opened where there is none.
 
         Raises: InvalidGrant; WrongCredentials for a closed account; NoIssuer; Unavailable; Misconfigured.
         """
-        claims = await self.identity.signed_in(code=code, state=state, verifier=verifier)
+        claims = await self.identity.signed_in(code=code, state=state, verifier=verifier, issuer=issuer)
         async with self.transactions.begin() as unit:
             user = await arrived(unit, claims, at=self.clock.now())
         if not user.is_active:
@@ -191,9 +195,10 @@ class AuthService:
         """Raises: InvalidToken, also for an OAuth client's; a token used twice ends its whole family."""
         return await self.identity.refresh_token(refresh_token)
 
-    async def logout(self, *, token: str, everywhere: bool = False) -> SignedOut:
+    async def logout(self, *, token: str, everywhere: bool = False, back: str | None = None) -> SignedOut:
         """End the sign-in that an access or refresh token belongs to; ``everywhere`` all of its user's.
 
+        ``back`` is where an issuer is to send the browser on to, once its user signs out there as well.
         Raises: InvalidToken; InsufficientScope for a client that would end more than its own; Unavailable.
         """
         if everywhere:
@@ -204,7 +209,8 @@ class AuthService:
             for family_id in left:
                 await self.identity.revoke_family(family_id)
             left = await self.identity.sign_ins(user_id)
-        return SignedOut(all_ended=not left)
+        elsewhere = await self.identity.sign_out_address(user_id, back=back) if back else None
+        return SignedOut(all_ended=not left, elsewhere=elsewhere)
 
     async def revoke(self, *, token: str) -> None:
         """End the sign-in a token belongs to, if it is one at all (RFC 7009). Raises: Unavailable."""
@@ -294,14 +300,39 @@ class AuthService:
             return tuple(await unit.users.query())
 
     async def grant(self, *, name: str, role: str = ADMIN) -> User:
-        """Give an account a role, from its next request on. Raises: UserNotFound; InvalidInput."""
+        """Give an account a role, from its next request on; an issuer's user's is named by its id alone.
+
+        Raises: UserNotFound; InvalidInput.
+        """
         async with self.transactions.begin() as unit:
-            return await unit.users.save((await self._found(unit, name)).granted(role))
+            return await unit.users.save((await self._meant(unit, name)).granted(role))
+
+    async def close(self, *, name: str) -> User:
+        """Let nobody in to an account any more, from the next request on. Raises: UserNotFound."""
+        async with self.transactions.begin() as unit:
+            return await unit.users.save(evolve(await self._found(unit, name), is_active=False))
+
+    async def reopen(self, *, name: str) -> User:
+        """Let the holder of a closed account in again. Raises: UserNotFound."""
+        async with self.transactions.begin() as unit:
+            return await unit.users.save(evolve(await self._found(unit, name), is_active=True))
 
     async def _found(self, unit: AuthUnitOfWork, name: str) -> User:
-        user = await unit.users.named(folded(name)) or await unit.users.get(name)
+        user = await unit.users.get(name) or await unit.users.named(folded(name))  # a name may look like an id
         if user is None:
             raise UserNotFound(user=name)
+        return user
+
+    async def _meant(self, unit: AuthUnitOfWork, name: str) -> User:
+        """The account a power is given to. At many an issuer people choose their own names, and addresses: what is
+        meant by one of those is to be looked at first. Raises: UserNotFound; InvalidInput."""
+        user = await self._found(unit, name)
+        if user.vouched_at is not None and name != user.user_id:
+            raise InvalidInput(
+                f"This is an issuer's user, {user.full_name}, who may have chosen that name; name it by its id, "
+                f"{user.user_id}.",
+                field="name",
+            )
         return user
 
     async def forget_expired(self) -> int:

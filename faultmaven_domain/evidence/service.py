@@ -7,6 +7,7 @@ from datetime import timedelta
 from attrs import evolve, frozen
 
 from ..case import CaseDeleted
+from ..kernel.backlog import UNBOUNDED, Backlog
 from ..kernel.clock import Clock
 from ..kernel.errors import InvalidInput
 from ..kernel.extraction import Extracted, Offload, PromptOffload, TextExtractor, UnreadableFile
@@ -53,6 +54,7 @@ class EvidenceService:
     prompt: PromptOffload
     clock: Clock
     ids: IdSource
+    backlog: Backlog = UNBOUNDED
 
     async def add(
         self,
@@ -72,7 +74,7 @@ class EvidenceService:
         ``evidence_id``: evidence of this id is added once, and given again as it stands, with the file it came with.
 
         Raises: CaseNotFound; CaseClosed; InvalidInput; UnsupportedFile; EvidenceNotFound where ``evidence_id`` is
-        another case's or user's. The file itself is then an orphan, swept later.
+        another case's or user's; QueueFull. The file itself is then an orphan, swept later.
         """
         name = checked_filename(filename)
         if stored.size == 0:
@@ -100,6 +102,7 @@ class EvidenceService:
             if evidence_id is not None and (known := await _known(unit, evidence_id, principal, case_id)):
                 return known
             case.require_open()
+            await self.backlog.check(unit, ExtractionRequested, owner_id=principal.user_id)
             await unit.evidence.save(evidence)
             message = ExtractionRequested(job_id=evidence.job_id, evidence_id=evidence.evidence_id)
             await self._desk().ask(unit, message, owner_id=principal.user_id, subject_id=evidence.evidence_id)

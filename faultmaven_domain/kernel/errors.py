@@ -68,12 +68,6 @@ class AlreadyExists(Conflict):
     code = "ALREADY_EXISTS"
 
 
-class VersionConflict(Conflict):
-    """It was changed meanwhile; read it again and retry."""
-
-    code = "VERSION_CONFLICT"
-
-
 class RateLimited(FaultMavenError):
     """Too many requests; wait a moment."""
 
@@ -91,6 +85,17 @@ class Unavailable(FaultMavenError):
 
     code = "SERVICE_UNAVAILABLE"
     final = False
+
+
+class Busy(Unavailable):
+    """This server has as much in work as it takes on; ask again in a moment."""
+
+    code = "OVERLOADED"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 2, **details: object) -> None:
+        """``retry_after``: whole seconds until it is worth asking again."""
+        super().__init__(message, **details)
+        self.retry_after = retry_after
 
 
 class StorageFull(Unavailable):

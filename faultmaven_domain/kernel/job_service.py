@@ -92,10 +92,11 @@ class JobService:
                         retried.append(await unit.jobs.save(job.retried()))
         return tuple(retried)
 
-    async def forget_parked(self, *, older_than: timedelta = PARKED_FOR) -> int:
-        """Let go of failed jobs' messages that were asked for longer ago; gives how many. The jobs stay listed."""
+    async def forget_parked(self, *, older_than: timedelta = PARKED_FOR, module: str | None = None) -> int:
+        """Let go of failed jobs' messages that were asked for longer ago, in one module's book or in all; gives how
+        many. The jobs stay listed."""
         forgotten = 0
-        for transactions in self.books.values():
+        for transactions in (self.books if module is None else {module: self.books[module]}).values():
             async with transactions.begin() as unit:
                 forgotten += await unit.outbox.drop_parked(put_before=self.clock.now() - older_than)
         return forgotten

@@ -124,6 +124,11 @@ class JobRepository(DataProvider[Job], Protocol):
         """Newest first; every owner's where ``owner_id`` is None, every state where ``states`` is empty."""
         ...
 
+    async def waiting(self, *, most: int, owner_id: str | None = None) -> int:
+        """How many are queued; after the ``most`` oldest it is not counted further. With ``owner_id`` how many of those
+        are that owner's."""
+        ...
+
 
 class JobStatus(StrEnum):
     """What a queue knows of a job. The SQL row knows more, and outlives it."""

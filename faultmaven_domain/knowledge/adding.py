@@ -2,6 +2,7 @@
 
 from attrs import evolve, frozen
 
+from ..kernel.backlog import Backlog
 from ..kernel.clock import Clock
 from ..kernel.errors import AlreadyExists
 from ..kernel.files import FileProvider
@@ -34,6 +35,7 @@ class Adding:
     searching: Searching
     clock: Clock
     ids: IdSource
+    backlog: Backlog
 
     def wanted(
         self,
@@ -71,7 +73,7 @@ class Adding:
         """Store it, in the place of what its source gave before, unless all of it is there; ``content`` None is for
         the worker to read from the file. A file that nothing refers to then is deleted.
 
-        Raises: AlreadyExists for an id that is another's.
+        Raises: AlreadyExists for an id that is another's; QueueFull.
         """
         old_file: str | None = None
         async with self.transactions.begin() as unit:
@@ -87,6 +89,7 @@ class Adding:
                 old_file = wanted.file_key
                 added = Added(document=known, unchanged=True)
             else:
+                await self.backlog.check(unit, EmbeddingRequested, owner_id=by)
                 if known is not None:
                     old_file = known.file_key
                     wanted = evolve(

@@ -135,6 +135,22 @@ class Indexing:
                 await unit.documents.save(evolve(document, status=DocumentStatus.FAILED, error=why))
 
 
+async def behind(transactions: KnowledgeTransactions, vectors: VectorProvider) -> bool:
+    """Whether the index lacks what the rows name, by a sample of one: in another store every revision is another."""
+    before: tuple[str, str] | None = None
+    while True:
+        async with transactions.view() as unit:
+            newest = await unit.documents.newest_ready()
+        if newest is None or newest.revision is None:
+            return False
+        sample = (newest.document_id, newest.revision)
+        if await vectors.holds(INDEX, newest.document_id, revision=newest.revision):
+            return False
+        if sample == before:  # not overtaken or deleted between the two questions
+            return True
+        before = sample
+
+
 def _split(text: str, title: str, markdown: bool) -> tuple[Chunk, ...]:
     """In another process, so without keywords."""
     return split(text, title=title, markdown=markdown)

@@ -126,6 +126,14 @@ class Scope:
     document_type: str | None = None
     tags: tuple[str, ...] = ()
 
+    def lets_through(self, passage: Passage) -> bool:
+        return (
+            passage.owner_id in (None, self.owner_id)
+            and self.collection in (None, passage.collection)
+            and self.document_type in (None, passage.document_type)
+            and set(self.tags) <= set(passage.tags)
+        )
+
 
 @frozen(kw_only=True)
 class PassageHit:

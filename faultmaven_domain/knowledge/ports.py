@@ -27,6 +27,10 @@ class DocumentRepository(DataProvider[Document], Protocol):
         """Ready documents whose passages another model, or none, embedded."""
         ...
 
+    async def newest_ready(self) -> Document | None:
+        """Of ready documents with passages, those of one model, the one that was added last."""
+        ...
+
     async def file_keys(self) -> set[str]: ...
 
 
@@ -128,6 +132,10 @@ class VectorProvider(Protocol):
 
     async def drop(self, collection: str) -> None:
         """Everything in it, and the memory of its model, for building it anew."""
+        ...
+
+    async def holds(self, collection: str, document_id: str, *, revision: str) -> bool:
+        """Whether any passage of this revision of the document lies there."""
         ...
 
     async def tidy(self, collection: str) -> None:

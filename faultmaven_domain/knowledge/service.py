@@ -4,6 +4,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from ..kernel.backlog import UNBOUNDED, Backlog
 from ..kernel.cache import Cache
 from ..kernel.clock import Clock
 from ..kernel.errors import AlreadyExists, Conflict, InvalidInput
@@ -17,7 +18,7 @@ from .adding import Adding, as_it_stands
 from .chunking import is_markdown, sections, title_of
 from .errors import CollectionNotFound, DocumentNotFound
 from .events import DocumentDeleted, EmbeddingRequested
-from .indexing import INDEX, Indexing
+from .indexing import INDEX, Indexing, behind
 from .models import (
     DEFAULT_COLLECTION,
     LARGEST_SEARCH,
@@ -60,6 +61,7 @@ class KnowledgeService:
     cache: Cache
     clock: Clock
     ids: IdSource
+    backlog: Backlog = UNBOUNDED
 
     # --- documents
 
@@ -291,12 +293,14 @@ class KnowledgeService:
     async def start(self, *, rebuild: bool = False) -> int:
         """Make the index ready and ask for what the present model has not embedded; ``rebuild`` begins it anew.
 
+        One that lacks what is ready is filled with everything: it may be another store, an older copy, or half built.
         Gives how many documents wait. Raises: IndexMismatch; Unavailable.
         """
         if rebuild:
             await self.vectors.drop(INDEX)
         await self.vectors.prepare(INDEX, model=self.embeddings.name, dimension=self.embeddings.dimension)
-        return await self.reindex(only_missing=not rebuild)
+        anew = rebuild or await behind(self.transactions, self.vectors)
+        return await self.reindex(only_missing=not anew)
 
     async def index(self, *, request: EmbeddingRequested) -> None:
         """Make a document found; the same request again does no harm, and one overtaken by a newer does nothing.
@@ -377,7 +381,7 @@ class KnowledgeService:
         return next((c for c in await unit.collections.list(principal.user_id) if c.name == name), None)
 
     def _adding(self) -> Adding:
-        return Adding(self.transactions, self.files, self._search(), self.clock, self.ids)
+        return Adding(self.transactions, self.files, self._search(), self.clock, self.ids, self.backlog)
 
     def _search(self) -> Searching:
         return Searching(self.transactions, self.vectors, self.embeddings, self.cache, self.ids)

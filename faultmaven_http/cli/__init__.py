@@ -1,55 +1,25 @@
-"""The command line. Data goes to stdout, everything else to stderr."""
+"""The command line's door. The commands take seconds to import, and a signal may come meanwhile."""
 
+import signal
 import sys
+from types import FrameType
 
-import click
-
-from faultmaven_domain.kernel.errors import FaultMavenError
-
-from ..progress import warn
-from .ask import ask, ingest, search
-from .demo import demo
-from .jobs import jobs
-from .operate import doctor, migrate, models, users
-from .options import exit_code
-from .serve import serve, worker
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="faultmaven", message="%(version)s")
-def faultmaven() -> None:
-    """Find out why something broke.
-
-    \b
-    Examples:
-      faultmaven demo                                  see it work, with nothing to set up
-      faultmaven ingest runbooks/                      teach it your runbooks
-      faultmaven ask --file app.log "What is failing?" ask about a log
-      faultmaven serve                                 the server, on http://127.0.0.1:8090
-      faultmaven doctor                                what is missing, and how to mend it
-
-    \b
-    Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 a setting is wrong, 4 another process
-    holds the data directory, 5 something needed does not answer, 6 bad input, 7 not found.
-    Settings come from the environment; docs/CONFIGURATION.md lists them.
-    """
-
-
-for command in (demo, serve, worker, ingest, search, ask, doctor, migrate, models, jobs, users):
-    faultmaven.add_command(command)
+#: How a shell tells of a process that SIGTERM ended.
+TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> None:
     """The console script."""
+    # A process that is the first of its container ignores what it has no handler for.
+    signal.signal(signal.SIGTERM, _leave)
     try:
-        faultmaven.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        from .run import run
+
+        run()
     except KeyboardInterrupt:
         sys.exit(130)
-    except FaultMavenError as error:
-        warn(f"faultmaven: {error.message}")
-        sys.exit(exit_code(error))
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Unwinds whatever is open; the server and the worker put gentler ways in its place."""
+    sys.exit(TERMINATED)

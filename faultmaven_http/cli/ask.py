@@ -15,7 +15,7 @@ _paths = click.Path(path_type=Path)
 
 
 @click.command(short_help="Teach runbooks and other documents.")
-@click.argument("paths", nargs=-1, required=True, type=_paths)
+@click.argument("paths", nargs=-1, type=_paths)
 @click.option("--reindex", is_flag=True, help="First build the whole index anew, with the present embedding model.")
 @data_dir
 @as_json
@@ -27,9 +27,12 @@ async def ingest(paths: tuple[Path, ...], reindex: bool, data_dir: Path | None, 
     Examples:
       faultmaven ingest runbooks/
       faultmaven ingest oncall.md postmortems/2026-03.pdf
+      faultmaven ingest --reindex
 
     What was there unchanged is left alone; what changed is replaced. Says what it skipped and why.
     """
+    if not paths and not reindex:
+        raise click.UsageError("Name files or folders, or say --reindex.")
     settings = settings_for(data_dir, quiet=True)
     with bar("Ingesting") as progress:
         async with open(settings=settings, rebuild=reindex, progress=progress.update) as fm:
@@ -57,11 +60,14 @@ async def ingest(paths: tuple[Path, ...], reindex: bool, data_dir: Path | None, 
             }
         )
     else:
-        click.echo(f"{len(good)} documents" + (f" ({unchanged} unchanged)" if unchanged else ""))
+        if reindex:
+            click.echo("The index is built anew.")
+        if paths:
+            click.echo(f"{len(good)} documents" + (f" ({unchanged} unchanged)" if unchanged else ""))
         for word, those in (("skipped", skipped), ("failed", failed)):
             for one in those:
                 click.echo(f"{word} {one.path}: {one.reason}")
-    if failed or not good:
+    if failed or (paths and not good):
         raise FaultMavenError(f"{len(failed)} of {len(done)} files failed." if failed else "Nothing was ingested.")
 
 

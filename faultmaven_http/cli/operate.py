@@ -10,7 +10,7 @@ import click
 from faultmaven_adapters import open
 from faultmaven_adapters.diagnosis import diagnose
 from faultmaven_adapters.embeddings.model_files import default_model_directory, pull_model
-from faultmaven_adapters.settings import MODULES
+from faultmaven_adapters.settings import WITH_TABLES, looked_for
 from faultmaven_domain.auth import User
 from faultmaven_domain.kernel.errors import FaultMavenError
 
@@ -19,27 +19,34 @@ from .options import as_json, data_dir, printed, run_async, settings_for
 
 
 @click.command(short_help="Bring the database up to date.")
+@click.option("--check", is_flag=True, help="Only say what is to be done; exits with 1 where there is something.")
 @data_dir
 @as_json
 @run_async
-async def migrate(data_dir: Path | None, as_json: bool) -> None:
+async def migrate(check: bool, data_dir: Path | None, as_json: bool) -> None:
     """Bring the database's tables up to date; every start does it too.
 
     \b
     Examples:
       faultmaven migrate
+      faultmaven migrate --check
       DATABASE_URL=sqlite:////srv/faultmaven.db faultmaven migrate
+
+    A SQLite file whose tables are to be changed is copied first, to <file>.before-<revision>.
     """
     from faultmaven_adapters.sql.migrate import migrate as run
+    from faultmaven_adapters.sql.migrate import pending
 
     settings = settings_for(data_dir)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    modules = [module for module in MODULES if module != "session"]
-    done = await run({module: settings.database_of(module) for module in modules})
+    with looked_for(settings, "DATABASE_URL"):
+        revisions = await (pending if check else run)({module: settings.database_of(module) for module in WITH_TABLES})
     if as_json:
-        printed({"applied": done})
+        printed({"pending" if check else "applied": revisions})
     else:
-        click.echo("\n".join(f"applied {name}" for name in done) or "up to date")
+        word = "to be applied" if check else "applied"
+        click.echo("\n".join(f"{word} {name}" for name in revisions) or "up to date")
+    if check and revisions:
+        sys.exit(1)
 
 
 @click.group(short_help="The embedding model.")
@@ -69,16 +76,17 @@ def pull(source: Literal["auto", "index", "hub"], data_dir: Path | None) -> None
 @as_json
 @run_async
 async def doctor(data_dir: Path | None, as_json: bool) -> None:
-    """Check the data directory, database, Redis, model, language model, port and disk, each with its mend.
+    """Check the profile's settings, data directory, databases, Redis, files, index, models, issuer, port and disk.
 
     \b
     Examples:
       faultmaven doctor
       faultmaven doctor --json
 
-    Exits with 1 when something does not work.
+    Says which adapter each has and where it points, what is unsafe and what is missing, each with its mend. Exits with
+    1 when something does not work.
     """
-    findings = await diagnose(settings_for(data_dir, quiet=True))
+    findings = await diagnose(settings_for(data_dir, quiet=True, checked=False))
     if as_json:
         printed(findings)
     else:
@@ -91,12 +99,13 @@ async def doctor(data_dir: Path | None, as_json: bool) -> None:
 
 @click.group(short_help="Accounts.")
 def users() -> None:
-    """Create accounts and make admins.
+    """Create accounts, make admins, close accounts.
 
     \b
     Examples:
       faultmaven users create ana@example.com --admin
       faultmaven users grant ana@example.com
+      faultmaven users close bob@example.com
       faultmaven users list
       faultmaven users token agent@example.com
     """
@@ -127,9 +136,33 @@ async def create(
 @as_json
 @run_async
 async def grant(name: str, role: str, data_dir: Path | None, as_json: bool) -> None:
-    """Give an account a role, by e-mail address or username."""
+    """Give an account a role, by e-mail address or username; an issuer's user is named by id alone."""
     async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
         user = await fm.auth.grant(name=name, role=role)
+    _show((user,), as_json)
+
+
+@users.command(short_help="Let nobody in to an account any more.")
+@click.argument("name")
+@data_dir
+@as_json
+@run_async
+async def close(name: str, data_dir: Path | None, as_json: bool) -> None:
+    """Let nobody in to an account any more, by e-mail address, username or id; from the next request on."""
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
+        user = await fm.auth.close(name=name)
+    _show((user,), as_json)
+
+
+@users.command(short_help="Let the holder of a closed account in again.")
+@click.argument("name")
+@data_dir
+@as_json
+@run_async
+async def reopen(name: str, data_dir: Path | None, as_json: bool) -> None:
+    """Let the holder of a closed account in again, by e-mail address, username or id."""
+    async with open(settings=settings_for(data_dir, quiet=True), work=False) as fm:
+        user = await fm.auth.reopen(name=name)
     _show((user,), as_json)
 
 

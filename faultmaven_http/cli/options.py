@@ -13,7 +13,7 @@ import cattrs.preconf.json
 import click
 
 from faultmaven_adapters import DirectoryHeld
-from faultmaven_adapters.settings import Settings, load_settings
+from faultmaven_adapters.settings import Settings, load_settings, read_settings
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, Misconfigured, NotFound, Unavailable
 
 P = ParamSpec("P")
@@ -51,9 +51,12 @@ def run_async(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
     return run
 
 
-def settings_for(data_dir: Path | None, *, quiet: bool = False) -> Settings:
-    """The environment's settings, and logging as they say. Raises: Misconfigured."""
-    settings = load_settings(data_dir=data_dir)
+def settings_for(data_dir: Path | None, *, quiet: bool = False, checked: bool = True) -> Settings:
+    """The environment's settings, and logging as they say; not ``checked``, they need not be safe to start with.
+
+    Raises: Misconfigured.
+    """
+    settings = (load_settings if checked else read_settings)(data_dir=data_dir)
     level = logging.ERROR if quiet else getattr(logging, settings.log_level.upper())
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx2", "httpcore2", "arq.worker", "aiosqlite", "databases", "alembic", "multipart"):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -16,20 +17,22 @@ from starlette.routing import Route
 
 from faultmaven_adapters import FaultMaven, Role, open
 from faultmaven_adapters.owner import refuse_second
-from faultmaven_adapters.settings import MODULES, Settings
+from faultmaven_adapters.settings import MODULES, Queue, Settings
 from faultmaven_domain.kernel.errors import Misconfigured
 from faultmaven_worker import run_worker
 
 from ..app import create_app
 from ..conversation import LARGEST
 from ..progress import bar, warn
-from ..protocol import PatientProtocol
+from ..protocol import protocol_for
 from ..routes.internal import internal_routes
 from .options import data_dir, run_async, settings_for
 
 log = logging.getLogger(__name__)
 #: How long requests in hand may take to end when the server is told to stop, in seconds.
 GRACE = 10
+#: What a process has open besides connections and those who watch: databases, files, the index, other processes.
+OTHER_FILES = 500
 
 
 @click.command(short_help="Run the server.")
@@ -62,17 +65,22 @@ async def serve(data_dir: Path | None, host: str | None, port: int | None, modul
 @click.command(short_help="Run a worker beside a server.")
 @data_dir
 @click.option("--modules", help="Do only these modules' jobs, separated by commas.")
+@click.option("--queues", help="Serve only these queues, separated by commas.  [default: $WORKER_QUEUES or all]")
 @run_async
-async def worker(data_dir: Path | None, modules: str | None) -> None:
+async def worker(data_dir: Path | None, modules: str | None, queues: str | None) -> None:
     """Do the jobs that wait: reading files, indexing documents, answering questions.
 
     \b
     Examples:
       faultmaven worker                       for the server on the same data directory
       REDIS_URL=redis://... faultmaven worker
+      faultmaven worker --queues turns        questions alone; others: evidence, ingestion, maintenance
     """
     stop = _stop_signal()
-    async with _opened(stop, settings_for(data_dir), Role.WORKER, _modules(modules)) as fm:
+    settings = settings_for(data_dir)
+    if queues is not None:
+        settings = evolve(settings, worker_queues=_queues(queues))
+    async with _opened(stop, settings, Role.WORKER, _modules(modules)) as fm:
         if fm is None:
             return
         warn("The worker is ready.")
@@ -122,7 +130,7 @@ async def _served(fm: FaultMaven, sock: socket.socket, stop: asyncio.Event) -> N
     app = create_app(fm, beside=_internal(fm))
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=protocol_for(_seats(fm.settings)),
         lifespan="on",
         ws="websockets-sansio",
         ws_max_size=LARGEST,
@@ -153,6 +161,22 @@ async def _served(fm: FaultMaven, sock: socket.socket, stop: asyncio.Event) -> N
         for task in (up, waiting, working):
             if task is not None:
                 await _ended(task)
+
+
+def _seats(settings: Settings) -> int:
+    """How many connections there may be, of what this process may have open. It may have all the system allows it."""
+    others = settings.max_streams + OTHER_FILES
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + others
+    allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, allowed), most))
+    if allowed == wanted:
+        return settings.max_connections
+    seats = max(allowed - others, allowed // 2)
+    log.warning(
+        "this process may have %d files open: it holds %d connections, not %d", most, seats, settings.max_connections
+    )
+    return seats
 
 
 def _internal(fm: FaultMaven) -> list[Route]:
@@ -224,6 +248,15 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         raise Misconfigured(f"{where} cannot be listened on: {error.strerror}. Set PORT or --port.") from error
     with sock:
         yield sock
+
+
+def _queues(text: str) -> tuple[Queue, ...]:
+    """Raises: Misconfigured."""
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = sorted(set(named) - set(Queue))
+    if unknown or not named:
+        raise Misconfigured(f"The queues are {', '.join(Queue)}; {', '.join(unknown) or 'none'} is not one.")
+    return tuple(Queue(name) for name in named)
 
 
 def _modules(text: str | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.auth import InvalidToken
 from faultmaven_domain.kernel.errors import FaultMavenError, Forbidden
 
+from ..addresses import Addresses
 from ..conversation import Conversation
 from ..errors import refused
 from ..limits import Limits
@@ -33,6 +34,7 @@ class AgentSocket:
     limits: Limits
     pushing: Pushing
     origins: AllowedOrigins
+    addresses: Addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -40,8 +42,8 @@ class AgentSocket:
             self._check_origin(socket)
             token = _token(socket)
             user_id = (await self.fm.auth.authenticate(token=token)).user_id if token is not None else ""
-            if user_id:
-                self.pushing.check_seat(user_id)
+            caller = f"address:{self.addresses.caller(socket)}"
+            self.pushing.check_seat(user_id or caller)
         except FaultMavenError as error:
             await socket.send_denial_response(refused(error, self.dialect))
             return
@@ -54,6 +56,7 @@ class AgentSocket:
             pushing=self.pushing,
             token=token,
             user_id=user_id,
+            caller=caller,
         )
         await conversation.run()
 

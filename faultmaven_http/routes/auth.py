@@ -7,7 +7,7 @@ from faultmaven_domain.kernel.errors import Forbidden, InvalidInput, Unavailable
 from faultmaven_domain.kernel.principal import Principal
 from faultmaven_domain.session import SessionNotFound
 
-from ..elsewhere import has_page, takes_anyone
+from ..elsewhere import has_page, issuer_name, own_page, takes_anyone
 from ..limits import Group
 from ..operation import Call, Operation, Reply
 from ..passwordless import is_open, is_rebound
@@ -73,6 +73,7 @@ async def config(call: Call) -> Reply:
         login_endpoint=f"{auth}/login",
         register_endpoint=f"{auth}/register",
         issuer_endpoint=f"{auth}/login/initiate" if has_page(call) else None,
+        issuer_name=issuer_name(call),
         refresh_endpoint=f"{auth}/refresh",
         logout_endpoint=f"{auth}/logout",
         authorization_endpoint=f"{auth}/oauth/authorize",
@@ -85,7 +86,7 @@ async def config(call: Call) -> Reply:
 
 
 async def register(call: Call, *, body: Registration) -> Reply:
-    """Open an account and sign in to it. The first one with a password is an admin's."""
+    """Open an account and sign in to it. In profile core the first one with a password is an admin's."""
     full_name = body.full_name or body.display_name or ""
     if not body.password:
         if not is_open(call):
@@ -150,7 +151,7 @@ async def refresh(call: Call, *, body: Refresh) -> Reply:
 async def logout(call: Call, *, principal: Principal, query: Leaving) -> Reply:
     """End the sign-in the token belongs to, its refresh tokens with it, and the user's session that is named."""
     _, _, token = call.headers["authorization"].partition(" ")
-    signed_out = await call.fm.auth.logout(token=token.strip(), everywhere=query.all)
+    signed_out = await call.fm.auth.logout(token=token.strip(), everywhere=query.all, back=own_page(call))
     await _close_session(call, principal.user_id)
     return Reply(value=signed_out)
 

@@ -20,7 +20,13 @@ async def get_file(call: Call, *, key: str, query: Signature) -> Response:
     """A file at an address this server signed; whoever has the address has the file, until it expires."""
     if not call.fm.signer.verify(key, query.expires, query.signature):
         raise Forbidden("The address is not valid, or no longer.")
-    return await file_response(call.fm.files.stream(key), filename=key.rsplit("/", 1)[-1], media_type=ANY_BYTES)
+    return await file_response(
+        call.fm.files.stream(key),
+        downloads=call.request.app.state.downloads,
+        whose=f"address:{call.addresses.caller(call.request)}",
+        filename=key.rsplit("/", 1)[-1],
+        media_type=ANY_BYTES,
+    )
 
 
 OPERATIONS = (

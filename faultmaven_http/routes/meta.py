@@ -130,8 +130,8 @@ def _probe(call: Call) -> Probe:
 
 #: At the root, under no prefix.
 ROOT_OPERATIONS = (
-    Operation(method="GET", path="/health", handler=health, answers={200: HealthOut}),
-    Operation(method="GET", path="/health/live", handler=live, answers={200: ProbeOut}),
-    Operation(method="GET", path="/health/ready", handler=ready, answers={200: ProbeOut}),
+    Operation(method="GET", path="/health", handler=health, answers={200: HealthOut}, always=True),
+    Operation(method="GET", path="/health/live", handler=live, answers={200: ProbeOut}, always=True),
+    Operation(method="GET", path="/health/ready", handler=ready, answers={200: ProbeOut}, always=True),
 )
 OPERATIONS = (Operation(method="GET", path="/meta/capabilities", handler=capabilities, answers={200: CapabilitiesOut}),)

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from faultmaven_domain.auth import Clients, OAuthRefused
 
-from ..elsewhere import has_page
+from ..elsewhere import has_page, own_page
 from ..limits import Group
 from ..operation import Call, Operation, Reply
 from ..wire.auth import SignedInOut
@@ -20,7 +20,7 @@ from .auth import entered
 
 @frozen(kw_only=True)
 class Leaving:
-    """``redirect_uri`` is where the issuer sends the browser on to, and one that OAUTH_REDIRECTS allows.
+    """``redirect_uri`` is where the issuer sends the browser on to: this server's /login, or as OAUTH_REDIRECTS has it.
 
     ``code_challenge_method`` is S256.
     """
@@ -32,11 +32,12 @@ class Leaving:
 
 @frozen(kw_only=True)
 class Return:
-    """What the issuer gave the page, and the verifier that the page kept."""
+    """What the issuer gave the page, with its own name where it says that (RFC 9207), and the verifier it kept."""
 
     code: str
     state: str
     code_verifier: str
+    iss: str | None = None
 
 
 async def initiate(call: Call, *, query: Leaving) -> Reply:
@@ -46,14 +47,16 @@ async def initiate(call: Call, *, query: Leaving) -> Reply:
     address = await call.fm.auth.sign_in_address(
         redirect_uri=query.redirect_uri,
         challenge=query.code_challenge,
-        clients=Clients(redirects=call.fm.settings.oauth_redirects),
+        clients=Clients(redirects=(own_page(call), *call.fm.settings.oauth_redirects)),
     )
     return Reply(value=Departure(address=address, state=parse_qs(urlsplit(address).query)["state"][0]))
 
 
 async def callback(call: Call, *, query: Return) -> Reply:
     """Sign in with what the issuer gave, once. An account is opened for who has none."""
-    signed_in = await call.fm.auth.sign_in(code=query.code, state=query.state, verifier=query.code_verifier)
+    signed_in = await call.fm.auth.sign_in(
+        code=query.code, state=query.state, verifier=query.code_verifier, issuer=query.iss
+    )
     return Reply(value=await entered(call, signed_in))
 
 

@@ -2,13 +2,14 @@
 
 const byId = (id) => document.getElementById(id);
 const root = document.documentElement.dataset.root;
-const query = new URLSearchParams(location.search);
-const forExtension = query.get("source") === "extension";
 const STATE = "fm_auth_state";
+const ERRAND = "fm_errand"; // what is kept here while somebody is at the issuer's page
+const query = () => new URLSearchParams(location.search);
+const forExtension = () => query().get("source") === "extension";
 
 /** Where to go once signed in: an address of this server and no other's, or null. */
 function next() {
-  const asked = query.get("next");
+  const asked = query().get("next");
   if (!asked || !URL.canParse(asked, location.href)) return null;
   const address = new URL(asked, location.href);
   return asked.startsWith("/") && address.origin === location.origin ? address.href : null;
@@ -40,10 +41,47 @@ function register({ email, full_name, password }) {
   return post("register", { email: email.trim(), full_name: full_name.trim(), password });
 }
 
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+/** Go to the issuer's page, with the challenge of a verifier that stays in this tab (RFC 7636). */
+async function leave() {
+  if (!crypto.subtle) throw new Error("The browser keeps this from pages without https.");
+  const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
+  const asked = new URLSearchParams({
+    redirect_uri: location.origin + location.pathname,
+    code_challenge: base64url(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))),
+    code_challenge_method: "S256",
+  });
+  const { authorization_url, state } = await told(`login/initiate?${asked}`, { method: "POST" });
+  sessionStorage.setItem(ERRAND, JSON.stringify({ verifier, state, search: location.search }));
+  location.assign(authorization_url);
+}
+
+/** Back from the issuer: under the address of before, with what it says; null where nobody comes from there. */
+function returned() {
+  const said = query();
+  if (!said.has("state") || !(said.has("code") || said.has("error"))) return null;
+  const errand = JSON.parse(sessionStorage.getItem(ERRAND) || "{}");
+  sessionStorage.removeItem(ERRAND);
+  history.replaceState(null, "", location.pathname + (errand.search || ""));
+  return { said, errand };
+}
+
+/** What the issuer's code is good for, here and once. */
+function arrived({ said, errand }) {
+  if (said.get("state") !== errand.state) throw new Error("This sign-in was not begun here. Please try again.");
+  if (!said.has("code")) throw new Error(`The issuer lets nobody in: ${said.get("error_description") || said.get("error")}`);
+  const given = new URLSearchParams({ code: said.get("code"), state: errand.state, code_verifier: errand.verifier });
+  if (said.has("iss")) given.set("iss", said.get("iss"));
+  return told(`callback?${given}`);
+}
+
 /** What a sign-in gave goes to whoever asked for it. */
 function signedIn(state) {
   const on = next();
-  if (forExtension) {
+  if (forExtension()) {
     localStorage.setItem(STATE, JSON.stringify(state));
     window.postMessage({ type: "FM_AUTH_SUCCESS", payload: state }, location.origin);
   } else {
@@ -54,12 +92,13 @@ function signedIn(state) {
     }
   }
   for (const form of document.forms) form.hidden = true;
+  byId("issuer").hidden = true;
   byId("title").textContent = document.title = "Sign in successful";
   byId("who").textContent = `You are signed in as ${state.user.display_name || state.user.username}.`;
-  byId("next").textContent = forExtension
+  byId("next").textContent = forExtension()
     ? "Close this page and open the extension's panel again."
     : "Go back to the program that sent you here, or use the API.";
-  byId("elsewhere").hidden = forExtension;
+  byId("elsewhere").hidden = forExtension();
   byId("why").hidden = true;
   byId("done").hidden = false;
   byId("title").focus();
@@ -98,17 +137,39 @@ function shown(form) {
   form.querySelector("input").focus();
 }
 
+function offered(name) {
+  const button = byId("to-issuer");
+  button.textContent = `Sign in with ${name}`;
+  button.addEventListener("click", async () => {
+    byId("said").textContent = "";
+    button.disabled = true;
+    await leave().catch((error) => (byId("said").textContent = error.message));
+    button.disabled = false;
+  });
+  byId("issuer").hidden = false;
+  button.focus();
+}
+
 async function start() {
-  if (forExtension) localStorage.removeItem(STATE); // one of before may have ended, and would be taken for this one
+  const back = returned();
+  if (forExtension()) localStorage.removeItem(STATE); // one of before may have ended, and would be taken for this one
   byId("why").hidden = !next();
   handled(byId("sign-in"), signIn);
   handled(byId("register"), register);
   byId("to-register").addEventListener("click", () => shown(byId("register")));
   byId("to-sign-in").addEventListener("click", () => shown(byId("sign-in")));
+  if (back) {
+    try {
+      return signedIn(await arrived(back));
+    } catch (error) {
+      byId("said").textContent = error.message;
+    }
+  }
   const config = await told("config").catch(() => ({}));
   byId("password").required = !config.passwordless;
   byId("optional").hidden = !config.passwordless;
   byId("offer").hidden = !config.supports_registration;
+  if (config.issuer_name) offered(config.issuer_name);
 }
 
 // An extension takes a sign-in over from pages of localhost, and not from the same ones under the address.

@@ -57,16 +57,21 @@ class SignedInOut(TokensOut):
 
 
 class LoggedOut(TypedDict):
-    """``all_sessions_ended``: whether this user is signed in nowhere any more."""
+    """``all_sessions_ended``: whether this user is signed in nowhere any more.
+
+    ``issuer_logout_url`` is where a browser goes to sign out at the user's issuer as well; null where there is none.
+    """
 
     message: str
     all_sessions_ended: bool
+    issuer_logout_url: str | None
 
 
 class AuthConfigOut(TypedDict):
     """``passwordless``: whether a name alone signs in here. Addresses are absolute.
 
-    ``issuer_endpoint`` tells where to sign in with an account of another issuer; null where there is none.
+    ``issuer_endpoint`` tells where to sign in with an account of another issuer, and ``issuer_name`` its host; null
+    where there is none.
     """
 
     auth_mode: Literal["local", "oauth"]
@@ -75,6 +80,7 @@ class AuthConfigOut(TypedDict):
     login_endpoint: str
     register_endpoint: str
     issuer_endpoint: str | None
+    issuer_name: str | None
     refresh_endpoint: str
     logout_endpoint: str
     authorization_endpoint: str
@@ -138,4 +144,4 @@ def entered_out(value: Entered) -> SignedInOut:
 
 def logged_out(value: SignedOut) -> LoggedOut:
     said = "Signed out everywhere." if value.all_ended else "Signed out here; another sign-in of yours goes on."
-    return LoggedOut(message=said, all_sessions_ended=value.all_ended)
+    return LoggedOut(message=said, all_sessions_ended=value.all_ended, issuer_logout_url=value.elsewhere)

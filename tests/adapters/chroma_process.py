@@ -30,6 +30,11 @@ class ChromaProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> "ChromaProcess":
         """Returns once it answers."""
         command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1"]
@@ -41,7 +46,7 @@ class ChromaProcess:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                if httpx2.get(f"{self.url}/api/v2/heartbeat").is_success:
+                if httpx2.get(f"{self.url}/api/v2/heartbeat", verify=False).is_success:
                     return self
             except httpx2.TransportError:
                 time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Real engines for the adapters' tests: a Redis for each test process, a PostgreSQL for all of them."""
+"""Real engines for the adapters' tests: a Redis and an S3 for each test process, a PostgreSQL for all of them."""
 
 import asyncio
 import os
@@ -10,6 +10,8 @@ from arq.connections import ArqRedis
 from faultmaven_adapters.redis.connection import close, connect
 from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
 from tests.adapters.postgres_place import PostgresPlace, postgres_place
+from tests.adapters.redis_places import certified, cluster, guarded, reached, watched  # noqa: F401
+from tests.standins.s3 import s3_server
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +47,10 @@ def _postgres_database(postgres: PostgresPlace) -> str:
 def postgres_url(postgres: PostgresPlace, _postgres_database: str) -> str:
     """The process's database, with every module's tables, which are empty when the test begins."""
     return postgres.emptied(_postgres_database)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of the process's S3, where each test makes a bucket of its own."""
+    with s3_server() as (address, _):
+        yield address

@@ -14,10 +14,11 @@ from attrs import field, frozen
 
 from faultmaven_adapters.sql import MODULES, migrate
 from tests.adapters.postgres_server import PostgresServer, shared_postgres
+from tests.adapters.sql_plans import filling
 
 R = TypeVar("R")
 
-TEMPLATE = "as_migrated"
+TEMPLATE, LONG = "as_migrated", "as_filled"
 #: Everything but what the migrations know of themselves.
 EMPTY = "; ".join(f"DELETE FROM {table}" for module in MODULES.values() for table in module.metadata.tables)
 
@@ -45,6 +46,12 @@ class PostgresPlace:
             return
         self._run(execute(self.server.url("postgres"), f"CREATE DATABASE {TEMPLATE}"))
         self._run(migrate(dict.fromkeys(MODULES, self.server.url(TEMPLATE))))
+        self._run(execute(self.server.url("postgres"), f"CREATE DATABASE {LONG} TEMPLATE {TEMPLATE}"))
+        self._run(execute(self.long(), "; ".join(filling("postgres"))))
+
+    def long(self) -> str:
+        """The URL of a database whose tables are long, which is only read."""
+        return self.server.url(LONG)
 
     def close(self) -> None:
         self._thread.shutdown()

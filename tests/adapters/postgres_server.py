@@ -24,19 +24,24 @@ from attrs import frozen
 SOMEBODY = 65534
 #: Nothing here is to outlive the machine.
 SETTINGS = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=200", "shared_buffers=32MB")
+#: As people run one.
+LASTING = ("listen_addresses=", "max_connections=100", "shared_buffers=256MB")
 PATIENCE = 30.0
 
 
 @frozen
 class PostgresServer:
     data: Path
+    settings: tuple[str, ...] = SETTINGS
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={quote(str(self.data.parent), safe='')}"
 
     def start(self) -> None:
         """Wait until it answers."""
-        settings = [word for one in (*SETTINGS, f"unix_socket_directories={self.data.parent}") for word in ("-c", one)]
+        settings = [
+            word for one in (*self.settings, f"unix_socket_directories={self.data.parent}") for word in ("-c", one)
+        ]
         with open(self.data / "log", "a") as log:
             words = [program("postgres"), "-D", str(self.data), *settings]
             child = subprocess.Popen(words, stdout=log, stderr=log, **_as_somebody())
@@ -72,9 +77,9 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(settings: tuple[str, ...] = SETTINGS) -> Iterator[PostgresServer]:
     """One that nobody else knows."""
-    server = _made()
+    server = PostgresServer(_made(), settings)
     try:
         server.start()
         yield server
@@ -107,10 +112,10 @@ def _keep(folder: Path) -> None:
         (folder / "place").write_text(str(server.data))
         print("ready", flush=True)  # noqa: T201 - to whoever started this
         fcntl.flock(held, fcntl.LOCK_EX)
-        (folder / "place").unlink()
+        (folder / "place").unlink(missing_ok=True)  # its folder may be gone with those who shared it
 
 
-def _made() -> PostgresServer:
+def _made() -> Path:
     home = Path(tempfile.mkdtemp(prefix="fmpg-", dir="/tmp"))
     if os.geteuid() == 0:
         os.chown(home, SOMEBODY, SOMEBODY)
@@ -119,7 +124,7 @@ def _made() -> PostgresServer:
     subprocess.run(
         [program("initdb"), "-D", str(data), *words], check=True, stdout=subprocess.DEVNULL, **_as_somebody()
     )
-    return PostgresServer(data)
+    return data
 
 
 def _removed(server: PostgresServer) -> None:
@@ -129,11 +134,14 @@ def _removed(server: PostgresServer) -> None:
 
 
 def _runs(pid: int) -> bool:
-    """It may be our own child, which is to be waited for, or another's."""
+    """It may be our own child, which is to be waited for, or another's, who may not have waited for it yet."""
     try:
         return os.waitpid(pid, os.WNOHANG) == (0, 0)
     except ChildProcessError:
-        return Path(f"/proc/{pid}").exists()
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
 
 
 def _as_somebody() -> dict[str, int]:

@@ -20,8 +20,10 @@ from faultmaven_adapters.embeddings.http import (
     openai_wire,
 )
 from faultmaven_adapters.llm.wire import Client, Wire
+from faultmaven_domain.agent import LLMRateLimited
 from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
 from tests.contracts.embedding_model import LONG, EmbeddingModelContract
+from tests.standins.door import door_to
 from tests.standins.ollama import OllamaDialect as OllamaStandInDialect
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
@@ -135,6 +137,17 @@ class TestAsking:
 
         assert len(await model.embed(["word"])) == 1
 
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_a_server_says_when_to_ask_again(self, standin: StandIn, address: str, status: int) -> None:
+        """What a limit, or a server in trouble, asks to be waited for reaches whoever tries again."""
+        standin.replies.append(Fails(status=status, retry_after="7"))
+        dialect, wire = openai_at(address) if standin.dialect.chat_path.startswith("/v1") else ollama_at(address)
+
+        with pytest.raises(LLMRateLimited) as told:
+            await wire.post(dialect.path, dialect.asked("m", ["word"]))
+        assert told.value.retry_after == 7.0
+        await wire.close()
+
     async def test_it_is_not_tried_for_ever(self, model: HttpEmbeddingModel, standin: StandIn) -> None:
         """After some tries it is Unavailable, in words of our own."""
         standin.replies += [Fails(status=500)] * TRIES
@@ -188,6 +201,23 @@ class TestAsking:
             await waiting
 
         await model.ping()
+
+    async def test_a_server_that_goes_and_comes_back(self, standin: StandIn, address: str) -> None:
+        """While it is away that is told; then the same model goes on, and a server with another one is not taken."""
+        with door_to(address) as door:
+            at = openai_at if standin.dialect.chat_path.startswith("/v1") else ollama_at
+            model = await HttpEmbeddingModel.open(*at(door.url), "m", first_pause=0.01)
+            before = await model.embed(["word"])
+            door.shut()
+            for use in (model.embed(["word"]), model.ping()):
+                with pytest.raises(Unavailable):
+                    await use
+            door.open()
+            assert await model.embed(["word"]) == before
+            standin.replies.append(Garbles(body=b'{"data": [{"index": 0, "embedding": [1]}], "embeddings": [[1]]}'))
+            with pytest.raises(Unavailable, match="other vectors"):
+                await model.embed(["word"])
+            await model.close()
 
 
 class TestOpening:

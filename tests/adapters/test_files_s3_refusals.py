@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 from attrs import define
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +16,8 @@ from faultmaven_adapters.system import SystemClock
 from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, StorageFull, Unavailable
 from tests.standins.running import running
 from tests.standins.s3 import PART, keyed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @define
@@ -55,16 +58,36 @@ class Playing:
         raise ConnectionResetError("the store went")
 
 
-@pytest.fixture
-def playing() -> Playing:
+@pytest.fixture(scope="module")
+def player() -> Playing:
     return Playing()
 
 
-@pytest.fixture
-def played(playing: Playing) -> Iterator[Bucket]:
+@pytest.fixture(scope="module")
+def played(player: Playing) -> Iterator[Bucket]:
     methods = ["GET", "HEAD", "PUT", "POST", "DELETE"]
-    with running(Starlette(routes=[Route("/{key:path}", playing.answer, methods=methods)])) as address:
+    with running(Starlette(routes=[Route("/{key:path}", player.answer, methods=methods)])) as address:
         yield keyed(address, "played")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(played: Bucket) -> AsyncIterator[S3FileProvider]:
+    """Opening takes a tenth of a second, so one is shared."""
+    files = await S3FileProvider.open(played)
+    yield files
+    await files.close()
+
+
+@pytest.fixture
+def playing(player: Playing) -> Playing:
+    """One that has nothing to refuse yet."""
+    player.__init__()  # type: ignore[misc]
+    return player
+
+
+@pytest.fixture
+def files(playing: Playing, opened: S3FileProvider) -> S3FileProvider:
+    return opened
 
 
 @pytest.mark.parametrize(
@@ -80,45 +103,39 @@ def played(playing: Playing) -> Iterator[Bucket]:
     ],
 )
 async def test_a_refused_upload_says_why(
-    playing: Playing, played: Bucket, status: int, code: str, told: type[FaultMavenError]
+    playing: Playing, files: S3FileProvider, status: int, code: str, told: type[FaultMavenError]
 ) -> None:
     """A store that is full is told apart from one that does not work, in one request and in parts."""
-    files = await S3FileProvider.open(played)
     playing.refusal = status, code
 
     uploads = [files.upload("k", data, "text/plain") for data in (b"short", b"x" * PART)]
     assert {type(one) for one in await asyncio.gather(*uploads, return_exceptions=True)} == {told}
-    await files.close()
 
 
 @pytest.mark.parametrize("code", ["NoSuchBucket", "AccessDenied", "SlowDown"])
-async def test_what_cannot_be_read_is_not_said_to_be_missing(playing: Playing, played: Bucket, code: str) -> None:
+async def test_what_cannot_be_read_is_not_said_to_be_missing(
+    playing: Playing, files: S3FileProvider, code: str
+) -> None:
     """A refusal is no proof that a file is gone."""
-    files = await S3FileProvider.open(played)
     playing.refusal = 503 if code == "SlowDown" else 403, code
 
     doing = (files.download("k"), files.delete("k"), files.get_url("k"), files.ping())
     assert {type(one) for one in await asyncio.gather(*doing, return_exceptions=True)} == {Unavailable}
-    await files.close()
 
 
-async def test_lists_more_keys_than_a_page_has(playing: Playing, played: Bucket) -> None:
+async def test_lists_more_keys_than_a_page_has(playing: Playing, files: S3FileProvider) -> None:
     """A store tells so many keys at a time; all are found."""
     playing.keys = tuple(f"k{number}" for number in range(10))
-    files = await S3FileProvider.open(played)
 
     assert await files.keys("", older_than=SystemClock().now()) == list(playing.keys)
-    await files.close()
 
 
-async def test_a_download_that_is_cut_off_is_not_whole(playing: Playing, played: Bucket) -> None:
+async def test_a_download_that_is_cut_off_is_not_whole(playing: Playing, files: S3FileProvider) -> None:
     """Half of a file is never taken for all of it."""
-    files = await S3FileProvider.open(played)
     playing.cut = True
 
     with pytest.raises(Unavailable):
         await files.download("k")
-    await files.close()
 
 
 @pytest.mark.parametrize(
@@ -129,6 +146,8 @@ async def test_a_download_that_is_cut_off_is_not_whole(playing: Playing, played:
         ("SignatureDoesNotMatch", "S3_SECRET_ACCESS_KEY"),
         ("AuthorizationHeaderMalformed", "S3_REGION"),
         ("NotImplemented", "S3_ENCRYPTION"),
+        ("RequestTimeTooSkewed", "clock"),
+        ("KMS.NotFoundException", "S3_KMS_KEY_ID"),
     ],
 )
 async def test_a_start_says_what_to_mend(playing: Playing, played: Bucket, code: str, named: str) -> None:

@@ -98,6 +98,61 @@ class TestJwtIdentityProvider(IdentityProviderContract):
             await identity.validate_token(by_hand({"alg": algorithm}, claims).rsplit(".", 1)[0] + ".")
         assert await identity.validate_token(by_hand({"alg": "HS256"}, claims))
 
+    @pytest.mark.parametrize(
+        "header",
+        [
+            {"crit": ["exp"]},
+            {"crit": ["b64"], "b64": False},
+            {"b64": False},
+            {"zip": "DEF", "crit": ["zip"]},
+        ],
+    )
+    async def test_what_a_header_demands(
+        self, identity: JwtIdentityProvider, claims: dict[str, Any], header: dict[str, Any]
+    ) -> None:
+        """What is not understood and has to be is refused, even under our key."""
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(by_hand({"alg": "HS256", **header}, claims))
+
+    @pytest.mark.parametrize("name", ["jku", "x5u", "jwk", "x5c", "kid"])
+    async def test_a_token_brings_no_key(
+        self, identity: JwtIdentityProvider, claims: dict[str, Any], name: str
+    ) -> None:
+        """One that says where its key is, or which, is held against ours."""
+        value = {"jwk": {"kty": "oct", "k": "eHh4"}, "x5c": ["MIIB"], "kid": "../../dev/null' OR 1=1"}
+        forged = by_hand({"alg": "HS256", name: value.get(name, "https://thief.example/")}, claims, key="x" * 40)
+
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(forged)
+
+    @pytest.mark.parametrize(
+        "change", [{"nbf": 10**12}, {"iat": 10**12}, {"exp": float("nan")}, {"exp": True}, {"aud": ["someone"]}]
+    )
+    async def test_times_and_readers(
+        self, identity: JwtIdentityProvider, claims: dict[str, Any], change: dict[str, Any]
+    ) -> None:
+        """Not yet, from a time to come, at no time, for somebody else: refused."""
+        with pytest.raises(InvalidToken):
+            await identity.validate_token(by_hand({"alg": "HS256"}, {**claims, **change}))
+
+    async def test_size_and_shape(self, identity: JwtIdentityProvider, claims: dict[str, Any]) -> None:
+        """What is too long, encrypted or no object is refused under our key, too."""
+        header, payload, signature = by_hand({"alg": "HS256"}, claims).split(".")
+
+        assert await identity.validate_token(f"{header}.{payload}.{signature}")
+        for token in (
+            by_hand({"alg": "HS256"}, {**claims, "x": "x" * 4_000}),
+            f"{header}.e30.{payload}.e30.{signature}",
+            by_hand({"alg": "HS256"}, [claims]),
+            by_hand([{"alg": "HS256"}], claims),
+            f"{header}.{payload}",
+            f"{header}.{payload}.{signature}.",
+            f" {header}.{payload}.{signature}",
+            f"{header}\n.{payload}.{signature}",
+        ):
+            with pytest.raises(InvalidToken):
+                await identity.validate_token(token)
+
     async def test_a_changed_byte_is_noticed(self, identity: JwtIdentityProvider) -> None:
         """A token with a byte of its payload changed is refused."""
         token = (await identity.create_token(ANA)).access_token
@@ -140,9 +195,9 @@ def signed(claims: dict[str, Any]) -> str:
     return jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, OctKey.import_key(SECRET), algorithms=["HS256"])
 
 
-def by_hand(header: dict[str, Any], claims: dict[str, Any]) -> str:
+def by_hand(header: object, claims: object, *, key: str = SECRET) -> str:
     """A token made without any library, signed as HS256 whatever its header says."""
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims)]
     body = b".".join(parts)
-    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).digest()
+    signature = hmac.new(key.encode(), body, hashlib.sha256).digest()
     return b".".join([body, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()

@@ -1,66 +1,43 @@
-"""Accounts of people whom another issuer vouches for, and real issuers: a public package, and one Auth0's SDK takes."""
+"""Accounts of people whom another issuer vouches for."""
 
 import asyncio
-import json
-import os
-import ssl
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
-import trustme
 from attrs import evolve
 
 from faultmaven_adapters.identity.issuer import Issuer
 from faultmaven_adapters.identity.jwt import JwtIdentityProvider
 from faultmaven_adapters.identity.oidc import OidcIdentityProvider
-from faultmaven_adapters.identity.terms import Terms
+from faultmaven_adapters.identity.terms import Terms, user_id_of
 from faultmaven_adapters.memory.identity import MemoryPasswordHasher
 from faultmaven_adapters.memory.transactions import memory_transactions
-from faultmaven_adapters.open_identity import Chosen, terms_of
+from faultmaven_adapters.open_identity import terms_of
 from faultmaven_adapters.settings import load_settings
+from faultmaven_adapters.sql import open_sql
 from faultmaven_adapters.system import RandomIds, SystemClock
 from faultmaven_domain.auth import (
     AuthService,
     Clients,
-    InvalidGrant,
     InvalidToken,
     OAuthRefused,
     WrongCredentials,
 )
-from faultmaven_domain.kernel.errors import Misconfigured
+from faultmaven_domain.auth.arriving import signed_in
+from faultmaven_domain.kernel.errors import InvalidInput, Misconfigured
+from tests.adapters.oidc_place import OWN_SECRET, TERMS, clock, issuer, place
+from tests.adapters.sql_engines import url
 from tests.contracts.identity_provider import BACK, CHALLENGE, VERIFIER
 from tests.fakes.clock import FakeClock
-from tests.standins.oidc import Place, StandInIssuer, provider
-from tests.standins.oidc.issuer import AUDIENCE, CLIENT, SECRET
-from tests.standins.running import running
+from tests.standins.oidc import StandInIssuer
+from tests.standins.oidc.issuer import in_the_clear
 
-OWN_SECRET = "a secret of more than thirty-two characters"
-TERMS = Terms(audience=AUDIENCE, client_id=CLIENT, client_secret=SECRET, admin_groups=("admins",))
+__all__ = ["clock", "issuer", "place", "url"]
+
 REDIRECTS = Clients(redirects=("http://localhost:*/*",))
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    place = Place()
-    with running(place) as place.url:
-        yield place
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def issuer(place: Place, clock: FakeClock) -> Iterator[StandInIssuer]:
-    with place.let_to(StandInIssuer(now=clock.now)) as issuer:
-        yield issuer
 
 
 def an_identity(issuer: Issuer, terms: Terms = TERMS) -> OidcIdentityProvider:
@@ -75,13 +52,13 @@ def service(identity: OidcIdentityProvider) -> AuthService:
 
 @pytest.fixture
 async def auth(issuer: StandInIssuer, clock: FakeClock) -> AsyncIterator[AuthService]:
-    identity = an_identity(Issuer(issuer.url, clock))
+    identity = an_identity(Issuer(issuer.url, clock, in_the_clear()))
     yield service(identity)
     await identity.close()
 
 
 async def come_back(address: str) -> dict[str, str]:
-    async with httpx2.AsyncClient() as browser:
+    async with in_the_clear() as browser:
         answer = await browser.get(address)
     query = parse_qs(urlsplit(answer.headers["location"]).query)
     return {"code": query["code"][0], "state": query["state"][0], "verifier": VERIFIER}
@@ -115,6 +92,82 @@ class TestAccounts:
 
         assert not (await auth.authenticate(token=issuer.token(groups=[], jti="2"))).is_admin
 
+    async def test_without_groups_what_is_ours_stays(
+        self, issuer: StandInIssuer, auth: AuthService, clock: FakeClock
+    ) -> None:
+        """Where no group makes admins, one who was made an admin here is one after the next sign-in, since as long."""
+        identity = an_identity(Issuer(issuer.url, clock, in_the_clear()), evolve(TERMS, admin_groups=()))
+        silent = service(identity)
+        first = await silent.get_user(user_id=(await silent.authenticate(token=issuer.token())).user_id)
+        for attempt in (silent.grant, silent.issue):  # whoever calls themselves ana there: an operator looks first
+            with pytest.raises(InvalidInput) as refused:
+                await attempt(name="ana")
+            assert first.user_id in refused.value.message
+        await silent.grant(name=first.user_id)
+        clock.advance(timedelta(minutes=1))
+
+        assert (await silent.authenticate(token=issuer.token(name="Ana Lima"))).is_admin
+        known = await silent.get_user(user_id=first.user_id)
+        assert (known.created_at, known.full_name) == (first.created_at, "Ana Lima")
+        await identity.close()
+
+    async def test_an_older_word_changes_nothing(self, auth: AuthService, issuer: StandInIssuer) -> None:
+        """A token that was kept back while its holder was an admin makes nobody one again, whichever way it comes."""
+        now = int(auth.clock.now().timestamp())
+        kept_back = issuer.token(groups=["admins"], name="Old", iat=now - 60)
+        issuer.id_changes = {"groups": ["admins"], "iat": now - 60}
+        address = await auth.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE, clients=REDIRECTS)
+        back = await come_back(address)
+        await auth.authenticate(token=issuer.token(groups=[]))
+
+        principal = await auth.authenticate(token=kept_back)
+        assert not principal.is_admin
+        assert not (await auth.sign_in(**back)).user.principal().is_admin
+        assert (await auth.get_user(user_id=principal.user_id)).full_name == "Ana"
+
+    async def test_a_word_lasts_only_so_long(self, auth: AuthService, issuer: StandInIssuer, clock: FakeClock) -> None:
+        """Refreshing does not put off that an issuer's user signs in there again; it does for this server's own."""
+        hers = await auth.register(email="own@example.com", password="correct horse")
+        address = await auth.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE, clients=REDIRECTS)
+        pairs = [(await auth.sign_in(**await come_back(address))).tokens, (await auth.issue(name=hers.user_id)).tokens]
+        for _ in range(2):
+            clock.advance(timedelta(days=3))
+            pairs = [await auth.refresh(refresh_token=pair.refresh_token) for pair in pairs]
+        assert [pair.refresh_expires_in for pair in pairs] == [24 * 3600, 7 * 24 * 3600]
+        clock.advance(timedelta(days=2))
+
+        assert await auth.refresh(refresh_token=pairs[1].refresh_token)
+        with pytest.raises(InvalidToken):
+            await auth.refresh(refresh_token=pairs[0].refresh_token)
+
+    async def test_no_name_alone_opens_it(self, auth: AuthService, issuer: StandInIssuer) -> None:
+        """Where names sign in without a password, an issuer's user's does not, and gets no role that way."""
+        await auth.authenticate(token=issuer.token(nickname="admin"))
+
+        for name in ("admin", "ana@example.com"):
+            with pytest.raises(WrongCredentials):
+                await auth.login_by_name(name=name, admins=("admin",))
+        assert [user.roles for user in await auth.list_users()] == [("user",)]
+
+    async def test_nobody_is_called_what_means_another(self, auth: AuthService, issuer: StandInIssuer) -> None:
+        """An id for a name, somebody's address for a name, an address of nowhere: none is taken from an issuer."""
+        bob = user_id_of(issuer.name, "auth0|bob")
+        for claims in (
+            {"nickname": bob, "email": f"{bob}@localhost"},
+            {"nickname": "bob@example.com"},
+            {"nickname": "x", "email": "no address"},
+        ):
+            user_id = (await auth.authenticate(token=issuer.token(sub="auth0|eve", **claims))).user_id
+        eve = await auth.get_user(user_id=user_id)
+        assert (eve.username, eve.email) == (user_id, "ana@example.com")
+        await auth.authenticate(token=issuer.token(sub="auth0|bob", email="bob@example.com", nickname=None))
+
+        await auth.register(email="mallory@example.com", username=bob, password="correct horse")
+        assert (await auth.grant(name=bob)).user_id == bob
+        assert (await auth.close(name="bob@example.com")).user_id == bob
+        unsaid = await auth.authenticate(token=issuer.token(sub="auth0|zoe", email="zoe@example.com", nickname=None))
+        assert (await auth.get_user(user_id=unsaid.user_id)).username == "zoe@example.com"
+
     async def test_names_follow_the_issuer(self, auth: AuthService, issuer: StandInIssuer) -> None:
         """Another name or address there is the account's; what a token leaves out stays."""
         user_id = (await auth.authenticate(token=issuer.token())).user_id
@@ -147,10 +200,8 @@ class TestAccounts:
     async def test_a_closed_one_stays_closed(self, auth: AuthService, issuer: StandInIssuer) -> None:
         """No token of the issuer's opens it again."""
         user_id = (await auth.authenticate(token=issuer.token())).user_id
-        async with auth.transactions.begin() as unit:
-            user = await unit.users.get(user_id)
-            assert user is not None
-            await unit.users.save(evolve(user, is_active=False))
+        closed = await auth.close(name="ana@example.com")
+        assert (closed.user_id, closed.is_active) == (user_id, False)
 
         for token in (issuer.token(), issuer.token(groups=["admins"])):
             with pytest.raises(InvalidToken):
@@ -158,6 +209,8 @@ class TestAccounts:
         address = await auth.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE, clients=REDIRECTS)
         with pytest.raises(WrongCredentials):
             await auth.sign_in(**await come_back(address))
+        await auth.reopen(name=user_id)
+        assert (await auth.authenticate(token=issuer.token())).user_id == user_id
 
     async def test_scopes_go_with_the_token(self, auth: AuthService, issuer: StandInIssuer) -> None:
         """A client that was granted a part of what its user may gets that part."""
@@ -178,6 +231,16 @@ class TestAccounts:
         with pytest.raises(InvalidToken):
             await auth.authenticate(token=one)
         assert await auth.authenticate(token=other)
+
+    async def test_an_end_that_comes_first_counts(self, auth: AuthService, issuer: StandInIssuer) -> None:
+        """A token that was ended between the look at it and its first sign-in is ended."""
+        token = issuer.token()
+        claims = await auth.identity.validate_token(token)
+        await auth.revoke(token=token)
+
+        async with auth.transactions.begin() as unit:
+            with pytest.raises(InvalidToken):
+                await signed_in(unit, claims)
 
     async def test_signing_out_everywhere(self, auth: AuthService, issuer: StandInIssuer) -> None:
         """All that is known of a user ends: the issuer's tokens, and this server's own."""
@@ -210,86 +273,30 @@ class TestAccounts:
             await auth.sign_in_address(redirect_uri=redirect_uri, challenge=challenge, clients=REDIRECTS)
 
 
-class TestAPublicPackage:
-    async def test_signs_in(self) -> None:
-        """Discovery, keys, code and ID token of ``oidc-provider-mock``; its opaque access tokens are nobody's here."""
-        with provider({"sub": "ana", "email": "ana@example.com", "name": "Ana", "groups": ["admins"]}) as url:
-            identity = an_identity(Issuer(url, SystemClock()), evolve(TERMS, audience=CLIENT))
-            auth = service(identity)
-            address = await auth.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE, clients=REDIRECTS)
-            async with httpx2.AsyncClient() as browser:
-                answer = await browser.post(address, data={"sub": "ana"})
-            query = parse_qs(urlsplit(answer.headers["location"]).query)
-            back = {"code": query["code"][0], "state": query["state"][0], "verifier": VERIFIER}
-            signed_in = await auth.sign_in(**back)
+async def test_in_a_database(url: str, issuer: StandInIssuer) -> None:
+    """On either engine many who come at once get an account each, one of them the address that two claim; it lasts."""
+    clock = SystemClock()
+    issuer.now = clock.now
+    async with open_sql({"auth": url}, lambda: None) as opened:
+        own = JwtIdentityProvider(OWN_SECRET, opened["auth"], clock, RandomIds())
+        identity = OidcIdentityProvider(own, Issuer(issuer.url, clock, in_the_clear()), TERMS)
+        auth = service(identity)
+        tokens = [issuer.token(sub=f"auth0|{n % 2}", jti=str(n), groups=["admins"]) for n in range(8)]
+        principals = await asyncio.gather(*[auth.authenticate(token=token) for token in tokens])
+        users = await auth.list_users()
+        assert {principal.user_id for principal in principals} == {user.user_id for user in users}
+        assert len(users) == 2
+        assert sum(user.email == "ana@example.com" for user in users) == 1
+        assert all(principal.is_admin for principal in principals)
 
-            assert (signed_in.user.email, signed_in.user.full_name) == ("ana@example.com", "Ana")
-            assert (await auth.authenticate(token=signed_in.tokens.access_token)).is_admin
-            with pytest.raises(InvalidGrant):
-                await auth.sign_in(**back)
-            await identity.close()
-
-
-class TestAuth0:
-    @pytest.fixture
-    def authority(self) -> trustme.CA:
-        return trustme.CA()
-
-    @pytest.fixture
-    def certificate(self, authority: trustme.CA, tmp_path: Path) -> Path:
-        path = tmp_path / "certificate.pem"
-        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
-        return path
-
-    async def test_its_sdk_and_we_agree(self, authority: trustme.CA, certificate: Path, tmp_path: Path) -> None:
-        """Auth0's own SDK signs in at the stand-in and verifies its tokens over TLS, and so does the adapter."""
-        issuer, trusting = StandInIssuer(), ssl.create_default_context()
-        authority.configure_trust(trusting)
-        authority.cert_pem.write_to_path(tmp_path / "authority.pem")
-        with running(issuer, certificate=certificate) as issuer.url:
-            async with httpx2.AsyncClient(verify=trusting) as browser:
-                chosen = auth0(issuer.url.removeprefix("https://"), tmp_path)
-                auth = service(an_identity(Issuer(chosen.issuer, SystemClock(), http=browser), chosen.terms))
-
-                async def visited() -> tuple[str, str, str]:
-                    """Code, state and nonce."""
-                    address = await auth.sign_in_address(redirect_uri=BACK, challenge=CHALLENGE, clients=REDIRECTS)
-                    asked = parse_qs(urlsplit(address).query)
-                    assert asked["audience"] == [AUDIENCE]
-                    query = parse_qs(urlsplit((await browser.get(address)).headers["location"]).query)
-                    return query["code"][0], query["state"][0], asked["nonce"][0]
-
-                code, state, _ = await visited()
-                signed_in = await auth.sign_in(code=code, state=state, verifier=VERIFIER)
-                code, _, nonce = await visited()
-                told = await asyncio.to_thread(
-                    subprocess.run,
-                    [sys.executable, "-m", "tests.standins.oidc.sdk", issuer.url[8:], code, VERIFIER, nonce],
-                    env={**os.environ, "REQUESTS_CA_BUNDLE": str(tmp_path / "authority.pem")},
-                    capture_output=True,
-                    check=False,
-                    timeout=60,
-                )
-                assert told.returncode == 0, told.stderr.decode()
-                said = json.loads(told.stdout)
-
-                assert said["claims"]["sub"] == "auth0|ana"
-                assert said["known"]["email"] == signed_in.user.email
-                assert "access_token" in said["machine"]
-                assert (await auth.authenticate(token=issuer.token())).user_id == signed_in.user.user_id
-
-
-def auth0(domain: str, directory: Path) -> Chosen:
-    given = {
-        "IDENTITY_PROVIDER": "auth0",
-        "AUTH0_DOMAIN": domain,
-        "AUTH0_AUDIENCE": AUDIENCE,
-        "OIDC_CLIENT_ID": CLIENT,
-        "OIDC_CLIENT_SECRET": SECRET,
-    }
-    chosen = terms_of(load_settings(given, data_dir=directory))
-    assert chosen is not None
-    return chosen
+        await auth.logout(token=tokens[0])
+        assert not (
+            await auth.authenticate(token=issuer.token(sub="auth0|0", iat=int(clock.now().timestamp()) + 9))
+        ).is_admin
+        assert not (await auth.authenticate(token=tokens[2])).is_admin
+        with pytest.raises(InvalidToken):
+            await auth.authenticate(token=tokens[0])
+        await identity.close()
 
 
 class TestSettings:

@@ -1,7 +1,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
-from arq.cron import CronJob, cron
 from arq.worker import Worker
 
 from faultmaven_adapters.memory.job_queue import REMEMBERED, MemoryJobQueue
 from faultmaven_adapters.queues import QUEUES, TURNS, Handler
+from faultmaven_adapters.redis.address import Address
 from faultmaven_adapters.redis.connection import close, connect
 from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
-from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers, waiting
+from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers
 from faultmaven_adapters.redis.worker import arq_worker, work
+from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.kernel.job_desk import TryAgain
 from faultmaven_domain.kernel.jobs import JobStatus
-from tests.contracts.job_queue import EMBEDDING, KINDS, TURN, Deliveries, JobQueueContract, Recorder
+from tests.contracts.job_queue import KINDS, TURN, Deliveries, JobQueueContract, Recorder
 
 #: Seconds after which a delivery must have gone wrong, lest it hang the suite.
 HANGS = 40
@@ -97,12 +98,7 @@ class TestArqJobQueue(JobQueueContract):
 
     @pytest.fixture
     def deliveries(self, queue: ArqJobQueue, redis: ArqRedis, redis_server: EmbeddedRedis) -> Deliveries:
-        async def deliver(handler: Handler) -> None:
-            async with asyncio.timeout(HANGS):
-                while any((await waiting(redis)).values()):
-                    await asyncio.gather(*(work(a_worker(redis_server, handler, name, burst=True)) for name in QUEUES))
-
-        return deliver
+        return delivering(redis, redis_server)
 
     async def test_logs_no_payload(
         self, queue: ArqJobQueue, deliveries: Deliveries, caplog: pytest.LogCaptureFixture
@@ -149,7 +145,7 @@ class TestArqJobQueue(JobQueueContract):
         await deliveries(Recorder())
 
         assert "jobs.unheard_of" in caplog.text
-        assert not any((await waiting(redis)).values())
+        assert await waiting(redis) == 0
 
     async def test_a_stopped_worker_gives_back_what_it_held(
         self, queue: ArqJobQueue, deliveries: Deliveries, redis_server: EmbeddedRedis
@@ -286,21 +282,6 @@ class TestArqJobQueue(JobQueueContract):
         assert cut.is_set()
         assert await queue.get_status("1") == JobStatus.ENDED
 
-    async def test_does_what_is_scheduled(self, redis: ArqRedis, redis_server: EmbeddedRedis) -> None:
-        """A worker also does what its schedule says, without anybody's asking."""
-        done = asyncio.Event()
-
-        async def tick(ctx: dict[Any, Any]) -> None:
-            done.set()
-
-        every_second = cron(tick, name="cron:tick", second=set(range(60)))
-        worker = asyncio.create_task(work(a_worker(redis_server, Recorder(), TURNS, schedule=[every_second])))
-        async with asyncio.timeout(HANGS):
-            await done.wait()
-        worker.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker
-
     @pytest.mark.parametrize("answered", [True, False])
     async def test_is_not_fooled_by_a_broken_connection(
         self, deliveries: Deliveries, redis_server: EmbeddedRedis, redis: ArqRedis, tmp_path: Path, answered: bool
@@ -312,37 +293,59 @@ class TestArqJobQueue(JobQueueContract):
             await close(client)
         handler = Recorder()
 
-        assert (await waiting(redis))[TURNS] == 1
+        assert await waiting(redis) == 1
         await deliveries(handler)
         assert handler.ids == ["1"]
 
-    async def test_counts_what_waits(self, queue: ArqJobQueue, redis: ArqRedis) -> None:
-        """Each queue's length is told, delayed jobs included."""
-        await queue.enqueue(TURN, {}, job_id="1")
-        await queue.enqueue(EMBEDDING, {}, job_id="2")
-        await queue.enqueue(EMBEDDING, {}, job_id="3", delay=timedelta(hours=1))
+    async def test_one_that_cannot_begin_is_one_line(
+        self, queue: ArqJobQueue, deliveries: Deliveries, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A handler that cannot reach what it needs ends its job for the queue, and the log has why in a line."""
 
-        assert await waiting(redis) == {"fm:turns": 1, "fm:evidence": 0, "fm:ingestion": 2, "fm:maintenance": 0}
+        async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            raise Unavailable("The database does not answer.")
+
+        await queue.enqueue(TURN, {}, job_id="1")
+        with caplog.at_level("WARNING"):
+            await deliveries(handler)
+
+        assert caplog.messages == ["job 1 (jobs.chat_turn) is sent again later: The database does not answer."]
+        assert caplog.records[0].exc_info is None
+        assert await queue.get_status("1") == JobStatus.ENDED
+
+
+async def waiting(redis: ArqRedis) -> int:
+    """How many jobs all queues hold, running ones included."""
+    return sum([await redis.zcard(queue) for queue in QUEUES])
+
+
+def delivering(redis: ArqRedis, place: EmbeddedRedis | Address) -> Deliveries:
+    """Workers of each queue, until all are empty."""
+
+    async def deliver(handler: Handler) -> None:
+        async with asyncio.timeout(HANGS):
+            while await waiting(redis):
+                await asyncio.gather(*(work(a_worker(place, handler, name, burst=True)) for name in QUEUES))
+
+    return deliver
 
 
 def a_worker(
-    server: EmbeddedRedis,
+    server: EmbeddedRedis | Address,
     handler: Handler,
     queue: str,
     *,
     burst: bool = False,
     timeout: timedelta = timedelta(seconds=60),
     poll: timedelta = timedelta(milliseconds=5),
-    schedule: Sequence[CronJob] = (),
 ) -> Worker:
     return arq_worker(
         handler,
-        address=server.socket,
+        address=server if isinstance(server, Address) else server.socket,
         queue=queue,
         timeouts=dict.fromkeys(KINDS, timeout),
         poll=poll,
         burst=burst,
-        schedule=schedule,
     )
 
 

@@ -14,7 +14,7 @@ from faultmaven_adapters.queues import TURNS
 from faultmaven_adapters.redis.cache import RedisCache
 from faultmaven_adapters.redis.connection import close, connect, ping
 from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
-from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers, waiting
+from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers
 from faultmaven_adapters.redis.rate_limiter import RedisRateLimiter
 from faultmaven_adapters.redis.result_store import RedisResultStore
 from faultmaven_adapters.redis.session_store import RedisSessionStore
@@ -49,7 +49,6 @@ CALLS: dict[str, Callable[[ArqRedis], Awaitable[object]]] = {
     "queue.get_status": lambda redis: ArqJobQueue(redis).get_status("1"),
     "queue.take_back": lambda redis: ArqJobQueue(redis).take_back("1"),
     "queue.epoch": lambda redis: ArqJobQueue(redis).epoch(),
-    "waiting": waiting,
     "forget_dead_workers": forget_dead_workers,
 }
 
@@ -187,15 +186,6 @@ async def test_a_user_who_may_not(redis: ArqRedis, redis_server: EmbeddedRedis) 
     finally:
         await close(client)
         await redis.acl_deluser("bob")
-
-
-@pytest.mark.parametrize("address", ["", "redis", "localhost:6379", "http://localhost", "redis://host:port"])
-def test_an_address_that_is_none(address: str) -> None:
-    """A REDIS_URL that is no URL of Redis stops the start, with its name and what is accepted."""
-    with pytest.raises(Misconfigured, match="REDIS_URL is redis://") as caught:
-        connect(address)
-
-    assert caught.value.details == {"field": "REDIS_URL"}
 
 
 @pytest.mark.parametrize("form", ["{}", "unix://{}", "unix://{}?db=3"])

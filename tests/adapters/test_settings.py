@@ -7,7 +7,7 @@ from attrs import fields
 from faultmaven_adapters.open_embeddings import embedding_key
 from faultmaven_adapters.open_llm import budget as llm_budget
 from faultmaven_adapters.open_llm import chain as llm_chain
-from faultmaven_adapters.settings import MODULES, Profile, Settings, load_settings
+from faultmaven_adapters.settings import MODULES, Profile, Settings, load_settings, read_settings
 from faultmaven_adapters.settings_table import markdown
 from faultmaven_domain.agent import Price
 from faultmaven_domain.kernel.errors import Misconfigured
@@ -93,17 +93,6 @@ def test_every_bad_value_is_named_at_once() -> None:
         load_settings({"PORT": "y", "PROFILE": "x"})
 
 
-@pytest.mark.parametrize("profile", ["team", "enterprise"])
-@pytest.mark.parametrize("secret", [None, "change-me-in-production"])
-def test_the_placeholder_secret_stops_the_start_outside_core(profile: str, secret: str | None) -> None:
-    """Who runs more than a laptop names a secret."""
-    environ = {"PROFILE": profile} | ({"JWT_SECRET": secret} if secret else {})
-
-    with pytest.raises(Misconfigured, match="JWT_SECRET"):
-        load_settings(environ)
-    assert load_settings({"PROFILE": profile, "JWT_SECRET": "s" * 32}).profile == profile
-
-
 def test_a_short_secret_is_refused_and_not_shown() -> None:
     """A secret that can be guessed stops the start; the message does not tell it."""
     with pytest.raises(Misconfigured) as raised:
@@ -125,15 +114,6 @@ def test_openai_without_a_key_is_refused() -> None:
     with pytest.raises(Misconfigured, match="OPENAI_API_KEY"):
         load_settings({"LLM_PROVIDER": "openai"})
     assert load_settings({"LLM_PROVIDER": "openai", "OPENAI_BASE_URL": "http://localhost:8000/v1"})
-
-
-@pytest.mark.parametrize(("profile", "on"), [("core", False), ("team", True), ("enterprise", True)])
-def test_limits_are_on_outside_core(profile: str, on: bool) -> None:
-    """Rate limits follow the profile unless a variable says otherwise."""
-    environ = {"PROFILE": profile, "JWT_SECRET": "s" * 40}
-
-    assert load_settings(environ).limits_on() is on
-    assert load_settings({**environ, "RATE_LIMITS": str(not on)}).limits_on() is not on
 
 
 def test_lists_are_separated_by_commas() -> None:
@@ -226,13 +206,6 @@ def test_who_gets_in_by_a_name_alone(given: dict[str, str], open_: bool) -> None
     assert load_settings(given).passwordless() is open_
 
 
-@pytest.mark.parametrize("profile", ["team", "enterprise"])
-def test_no_start_without_passwords_outside_core(profile: str) -> None:
-    """Asked for where it is never given, it stops the start rather than being forgotten."""
-    with pytest.raises(Misconfigured, match=f"DEV_LOGIN.*{profile}"):
-        load_settings({"PROFILE": profile, "JWT_SECRET": "s" * 32, "DEV_LOGIN": "true"})
-
-
 def test_redirects_that_are_none_stop_the_start() -> None:
     """The pattern is named."""
     assert load_settings({"OAUTH_REDIRECTS": "https://x.example/cb, com.example.app:/back"})
@@ -274,3 +247,16 @@ def test_pinecone_has_its_settings() -> None:
     ):
         with pytest.raises(Misconfigured, match=named):
             load_settings(given)
+
+
+def test_no_password_is_printed() -> None:
+    """Settings that are printed show no key, and no address that may hold a password."""
+    addresses = {
+        field.name.upper(): "https://ana:topsecret@host.example/x"
+        for field in fields(Settings)
+        if field.name.endswith(("_url", "_host"))
+        and field.name not in {"public_url", "dashboard_url", *(f"{module}_url" for module in MODULES)}
+    }
+    keys = dict.fromkeys(("JWT_SECRET", "OPENAI_API_KEY", "OIDC_CLIENT_SECRET", "S3_SECRET_ACCESS_KEY"), "topsecret")
+
+    assert "topsecret" not in repr(read_settings(addresses | keys))

@@ -5,7 +5,7 @@ from faultmaven_adapters.memory.transactions import memory_transactions
 from faultmaven_adapters.sql import migrate, open_sql
 from faultmaven_domain.auth import AuthService
 from faultmaven_domain.case import CaseService, Investigation, Milestone, Observed
-from tests.adapters.sql_engines import new_url, taken_back
+from tests.adapters.sql_engines import new_url, upgraded_to
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.fakes.people import ANA
@@ -19,10 +19,9 @@ async def test_an_older_database_has_cases_without_investigations(new_url: str) 
     auth = AuthService(
         memory_transactions("auth"), MemoryIdentityProvider(clock, ids), MemoryPasswordHasher(ids), clock, ids
     )
-    await migrate({"case": new_url})
+    await upgraded_to(new_url, "case", "case_0001")
     async with open_sql({"case": new_url}, lambda: None) as opened:
         old = await CaseService(opened["case"], auth, clock, ids).create(principal=ANA, title="Old")
-    await taken_back(new_url, "case", "case_0001")
 
     assert "case_0002" in await migrate({"case": new_url})
     async with open_sql({"case": new_url}, lambda: None) as opened:

@@ -8,10 +8,13 @@ from typing import Any
 import asyncpg
 import pytest
 from attrs import evolve
+from sqlalchemy import bindparam, func, select
 
 from faultmaven_adapters.sql import MODULES, Limits, SqlTransactions, migrate, open_sql
+from faultmaven_adapters.sql.plans import Plans
 from faultmaven_adapters.sql.pool import Pool, connect, lock_key
 from faultmaven_adapters.sql.pool import postgres_url as url_for_driver
+from faultmaven_adapters.sql.postgres import PostgresEngine
 from faultmaven_adapters.sql.postgres_errors import broken, meant
 from faultmaven_domain.kernel.errors import (
     AlreadyExists,
@@ -106,13 +109,17 @@ async def test_connections_that_died_unnoticed_are_replaced(transactions: SqlTra
             await unit.cases.delete("case_2")
 
 
+#: Of the locks of the server that the test processes share.
+HERE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+
 async def test_a_connection_lost_at_the_commit_is_told_of(transactions: SqlTransactions, postgres_url: str) -> None:
     """A transaction whose connection is gone is not said to be committed, and leaves nothing."""
 
     async def write() -> None:
         async with transactions.begin() as unit:
             await unit.cases.save(a_case())
-            [[pid]] = await fetched(postgres_url, "SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+            [[pid]] = await fetched(postgres_url, f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND {HERE}")
             await execute(postgres_url, f"SELECT pg_terminate_backend({pid}, 5000)")
 
     with pytest.raises(Unavailable):
@@ -134,7 +141,7 @@ async def test_a_slow_commit_is_not_stopped(postgres: PostgresPlace) -> None:
     await execute(url, SLOW)
     async with open_sql({"case": url}, lambda: None) as opened:
         writing = asyncio.create_task(save(opened["case"], "case_1"))
-        await until(url, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        await until(url, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
         writing.cancel()
         await asyncio.wait([writing])
 
@@ -397,3 +404,26 @@ async def test_a_table_that_came_later_is_told_of(postgres: PostgresPlace) -> No
     async with open_sql({"case": postgres.made("template1")}, lambda: None) as opened:
         with pytest.raises(Misconfigured, match="migrate"):
             await titles(opened["case"])
+
+
+async def test_an_end_that_is_called_off_keeps_no_connection(postgres_url: str) -> None:
+    """Who is cancelled at the end of a view, while a question of a child's is under way, gives the connection back."""
+    engine = PostgresEngine(postgres_url, "case", evolve(HASTY, size=1))
+    engine.open()
+    plan = Plans(engine.dialect).of(select(func.pg_sleep(bindparam("seconds"))))
+    view = engine.session()
+    await view.begin(readonly=True, lasting=True)
+    child = asyncio.create_task(view.rows(plan, {"seconds": 0.3}, reads=True))
+    await asyncio.sleep(0)
+    end = asyncio.create_task(view.commit())
+    await asyncio.sleep(0)
+
+    end.cancel()
+    await asyncio.wait({child, end})
+    another = engine.session()
+    await another.begin(readonly=True, lasting=True)
+
+    assert end.cancelled()
+    assert isinstance(child.exception(), Unavailable)
+    await another.commit()
+    await engine.close()

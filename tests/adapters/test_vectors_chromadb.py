@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 import faultmaven_adapters
+from faultmaven_adapters import OPERATOR
 from faultmaven_adapters.diagnosis import State, diagnose
 from faultmaven_adapters.settings import load_settings
 from faultmaven_adapters.vectors.chromadb import ChromaServer, ChromaVectorProvider, EmbeddedChroma
@@ -23,6 +24,7 @@ from faultmaven_adapters.vectors.chromadb.calls import Gone, Near, meaning, near
 from faultmaven_domain.kernel.errors import FaultMavenError, InvalidInput, Misconfigured, StorageFull, Unavailable
 from tests.adapters.chroma_process import ChromaProcess
 from tests.contracts.vector_provider import ANA, MODEL, RUNBOOKS, VectorProviderContract, a_passage, at, ids
+from tests.standins.door import door_to
 from tests.standins.running import running
 
 
@@ -33,12 +35,28 @@ def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaProcess]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedChroma]:
+    """One folder for all tests that begin with an empty collection: opening one takes half a second."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        chroma = EmbeddedChroma(tmp_path_factory.mktemp("chromadb") / "chromadb")
+        yield chroma
+        runner.run(chroma.close())
+
+
+@pytest.fixture
+async def embedded(shared: EmbeddedChroma) -> ChromaVectorProvider:
+    """Empty, and with nothing in mind."""
+    index = ChromaVectorProvider(shared)
+    for collection in (RUNBOOKS, "notes"):
+        await index.drop(collection)
+    return index
+
+
 class TestEmbeddedChroma(VectorProviderContract):
     @pytest.fixture
-    async def index(self, tmp_path: Path) -> AsyncIterator[ChromaVectorProvider]:
-        index = ChromaVectorProvider(EmbeddedChroma(tmp_path / "chromadb"))
-        yield index
-        await index.close()
+    async def index(self, embedded: ChromaVectorProvider) -> ChromaVectorProvider:
+        return embedded
 
     @pytest.fixture
     async def beside(self, index: ChromaVectorProvider) -> ChromaVectorProvider:
@@ -104,28 +122,22 @@ async def test_a_folder_is_there_again(folder: ChromaVectorProvider, tmp_path: P
 
 
 async def test_a_folder_is_for_one_process(folder: ChromaVectorProvider, tmp_path: Path) -> None:
-    """A second process is told what to do for several, until the first one has closed it."""
+    """Whoever opens it as well is told what to do for several, until the first one has closed it."""
     await folder.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
-    code = (
-        "import asyncio, sys, pathlib; from faultmaven_adapters.vectors.chromadb import *;"
-        "asyncio.run(ChromaVectorProvider(EmbeddedChroma(pathlib.Path(sys.argv[1]))).ping())"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "chromadb")]
+    second = ChromaVectorProvider(EmbeddedChroma(tmp_path / "chromadb"))
 
-    refused = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    with pytest.raises(Unavailable, match=r"Another process has ChromaDB's folder open.*set CHROMADB_URL"):
+        await second.ping()
     await folder.close()
-    taken = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
-
-    assert refused.returncode == 1
-    assert "Unavailable" in refused.stderr
-    assert "set CHROMADB_URL" in refused.stderr
-    assert taken.returncode == 0
+    assert await found_by_both(second) == ({"a"}, {"a"})
+    await second.close()
 
 
-async def test_others_go_on_beside_a_folder(folder: ChromaVectorProvider) -> None:
+async def test_others_go_on_beside_a_folder(embedded: ChromaVectorProvider) -> None:
     """While ChromaDB writes, in its own thread, the event loop does other work."""
-    passages = [a_passage(f"p{n}") for n in range(500)]
-    writing = asyncio.create_task(folder.upsert(RUNBOOKS, passages, [at(n / 9) for n in range(500)]))
+    await embedded.prepare(RUNBOOKS, model=MODEL, dimension=2)
+    passages = [a_passage(f"p{n}") for n in range(300)]
+    writing = asyncio.create_task(embedded.upsert(RUNBOOKS, passages, [at(n / 9) for n in range(300)]))
     turns = 0
     while not writing.done():
         await asyncio.sleep(0)
@@ -133,13 +145,13 @@ async def test_others_go_on_beside_a_folder(folder: ChromaVectorProvider) -> Non
     await writing
 
     assert turns > 100
-    assert len(await folder.search(RUNBOOKS, at(0), 999, scope=ANA)) == 500
+    assert len(await embedded.search(RUNBOOKS, at(0), 999, scope=ANA)) == 300
 
 
-async def test_nobody_is_told(folder: ChromaVectorProvider) -> None:
+async def test_nobody_is_told(shared: EmbeddedChroma) -> None:
     """The vendor's telemetry is off."""
-    assert isinstance(folder.chroma, EmbeddedChroma)
-    [(client, _)] = folder.chroma._opened
+    await shared.ping()
+    [(client, _)] = shared._opened
 
     assert client.get_settings().anonymized_telemetry is False
 
@@ -222,22 +234,26 @@ async def test_other_processes_write_too(chroma: ChromaProcess, served: ChromaVe
     """Two processes that write at once lose nothing, and one that has read before sees it all."""
     assert await found_by_both(served) == (set(), set())
 
-    writers = [await asyncio.create_subprocess_exec(sys.executable, "-c", WRITER, chroma.url, who) for who in "xy"]
-    assert [await writer.wait() for writer in writers] == [0, 0]
+    writer = await asyncio.create_subprocess_exec(sys.executable, "-c", WRITER, chroma.url, "x")
+    for n in range(8):
+        await served.upsert(RUNBOOKS, [a_passage(f"y{n}")], [at(n)])
+    assert await writer.wait() == 0
 
     written = {f"{who}{n}" for who in "xy" for n in range(8)}
     assert await found_by_both(served) == (written, written)
 
 
-async def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
-    """While it is away every use is Unavailable; afterwards the same handle finds what was written, at once."""
-    server = ChromaProcess(tmp_path).start()
-    index = ChromaVectorProvider(ChromaServer(server.url))
-    try:
-        await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+async def test_a_server_that_goes_and_comes_back(chroma: ChromaProcess, served: ChromaVectorProvider) -> None:
+    """While it is away, from the start or later, every use is Unavailable; then the same handle finds what there is."""
+    with door_to(chroma.url) as door:
+        index = ChromaVectorProvider(ChromaServer(door.url))
+        door.shut()
+        with pytest.raises(Unavailable):
+            await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+        door.open()
         await index.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
         assert await found_by_both(index) == ({"a"}, {"a"})
-        server.stop()
+        door.shut()
         for use in (
             index.ping(),
             index.prepare(RUNBOOKS, model=MODEL, dimension=2),
@@ -249,15 +265,13 @@ async def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
         ):
             with pytest.raises(Unavailable):
                 await use
-        server.start()
+        await served.upsert(RUNBOOKS, [a_passage("c")], [at(0)])
+        door.open()
 
-        await index.ping()
-        assert await found_by_both(index) == ({"a"}, {"a"})
+        assert await found_by_both(index) == ({"a", "c"}, {"a", "c"})
         await index.upsert(RUNBOOKS, [a_passage("b")], [at(0)])
-        assert await found_by_both(index) == ({"a", "b"}, {"a", "b"})
-    finally:
+        assert await found_by_both(index) == ({"a", "b", "c"}, {"a", "b", "c"})
         await index.close()
-        server.stop()
 
 
 async def test_words_are_read_once(chroma: ChromaProcess) -> None:
@@ -285,19 +299,20 @@ async def test_words_are_read_once(chroma: ChromaProcess) -> None:
     await beside.close()
 
 
-@pytest.mark.parametrize("status", [200, 401, 403, 404, 500, 503])
-async def test_what_is_no_chromadb(status: int) -> None:
+async def test_what_is_no_chromadb() -> None:
     """Another server at that address, whatever it answers, is Unavailable and never an empty index."""
+    status = 200
 
     async def answer(request: Request) -> PlainTextResponse:
         return PlainTextResponse("<html>hello</html>", status)
 
     with running(Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "DELETE"])])) as url:
         index = ChromaVectorProvider(ChromaServer(url))
-        for use in (index.ping(), index.search(RUNBOOKS, at(0), 9, scope=ANA), index.drop(RUNBOOKS)):
-            with pytest.raises(Unavailable) as refused:
-                await use
-            assert ("CHROMADB_TOKEN" in refused.value.message) is (status in {401, 403})
+        for status in (200, 401, 403, 404, 500, 503):
+            for use in (index.ping(), index.search(RUNBOOKS, at(0), 9, scope=ANA), index.drop(RUNBOOKS)):
+                with pytest.raises(Unavailable) as refused:
+                    await use
+                assert ("CHROMADB_TOKEN" in refused.value.message) is (status in {401, 403})
         await index.close()
 
 
@@ -336,12 +351,9 @@ async def test_a_token_opens_a_guarded_server(chroma: ChromaProcess, served: Chr
 
 @pytest.fixture(params=["in a folder", "at a server"])
 async def index(
-    request: pytest.FixtureRequest, tmp_path: Path, chroma: ChromaProcess
-) -> AsyncIterator[ChromaVectorProvider]:
-    way = EmbeddedChroma(tmp_path / "chromadb") if request.param == "in a folder" else ChromaServer(chroma.url)
-    index = ChromaVectorProvider(way)
-    yield index
-    await index.close()
+    request: pytest.FixtureRequest, embedded: ChromaVectorProvider, served: ChromaVectorProvider
+) -> ChromaVectorProvider:
+    return embedded if request.param == "in a folder" else served
 
 
 async def test_the_nearest_of_many(index: ChromaVectorProvider) -> None:
@@ -351,19 +363,19 @@ async def test_the_nearest_of_many(index: ChromaVectorProvider) -> None:
     def vector(n: int) -> list[float]:
         return [math.sin(n * (k + 1) * 0.37 + k) for k in range(16)]
 
-    owners = [None if n % 2 else "bob" if n % 100 else "ana" for n in range(1_500)]
-    for start in range(0, 1_500, 250):
-        some = range(start, start + 250)
+    owners = [None if n % 2 else "bob" if n % 40 else "ana" for n in range(600)]
+    for start in range(0, 600, 200):
+        some = range(start, start + 200)
         passages = [a_passage(f"p{n}", owner=owners[n]) for n in some]
         await index.upsert("many", passages, [vector(n) for n in some])
 
-    for asked in (3, 700, 1_400):
-        seen = [n for n in range(1_500) if owners[n] in (None, "ana")]
+    for asked in (3, 280, 560):
+        seen = [n for n in range(600) if owners[n] in (None, "ana")]
         best = sorted(seen, key=lambda n: -sum(map(operator.mul, vector(n), vector(asked))) / math.hypot(*vector(n)))
         found = await index.search("many", vector(asked), 10, scope=ANA)
         assert len({f"p{n}" for n in best[:10]} & set(ids(found))) >= 9
         assert {hit.passage.owner_id for hit in found} <= {None, "ana"}
-    assert len(await index.search("many", vector(0), 1_000, scope=ANA)) == 765
+    assert len(await index.search("many", vector(0), 1_000, scope=ANA)) == 315
     await index.drop("many")
 
 
@@ -398,44 +410,52 @@ async def test_names_that_are_no_collections(name: str) -> None:
     await index.close()
 
 
-@pytest.mark.parametrize("name", ["a", "_", "-a-", "__x__", "a" * 64, "A_9-z"])
-async def test_names_that_are(folder: ChromaVectorProvider, name: str) -> None:
+async def test_names_that_are(embedded: ChromaVectorProvider) -> None:
     """Any name the index may have is one that ChromaDB takes."""
-    await folder.prepare(name, model=MODEL, dimension=2)
-    await folder.upsert(name, [a_passage("a")], [at(0)])
-
-    assert ids(await folder.search(name, at(0), 9, scope=ANA)) == ["a"]
+    for name in ("a", "_", "-a-", "__x__", "a" * 64, "A_9-z"):
+        await embedded.prepare(name, model=MODEL, dimension=2)
+        await embedded.upsert(name, [a_passage("a")], [at(0)])
+        assert ids(await embedded.search(name, at(0), 9, scope=ANA)) == ["a"]
+        await embedded.drop(name)
 
 
 # --- by settings
 
 
 @pytest.mark.parametrize("way", ["in a folder", "at a server"])
-async def test_a_start_over_chromadb(way: str, tmp_path: Path, chroma: ChromaProcess) -> None:
-    """By settings alone the index is in ChromaDB: what one start adds the next finds, and doctor is content."""
+async def test_moving_to_chromadb(way: str, tmp_path: Path, chroma: ChromaProcess) -> None:
+    """By settings alone the index is in ChromaDB: a start over an empty one fills it with what another store had, the
+    next finds it there, and doctor is content with it; a start over the old store, behind by now, fills that again."""
     (tmp_path / "quorum.md").write_text("# Quorum lost\n\n## Diagnosis\n\n- Ask each member for its leader.\n")
-    given = {"VECTOR_STORE": "chromadb", "MODEL_DOWNLOAD": "false", "MODELS_DIR": str(tmp_path), "PORT": "0"}
-    if way == "at a server":
-        given["CHROMADB_URL"] = chroma.url
-    chosen = load_settings(given, data_dir=tmp_path / "data")
-    async with faultmaven_adapters.open(settings=chosen, rebuild=True) as fm:
+    given = {"MODEL_DOWNLOAD": "false", "MODELS_DIR": str(tmp_path), "PORT": "0"}
+    other = {"VECTOR_STORE": "chromadb"} | ({"CHROMADB_URL": chroma.url} if way == "at a server" else {})
+    before, chosen = [load_settings(one, data_dir=tmp_path / "data") for one in (given, given | other)]
+    async with faultmaven_adapters.open(settings=before) as fm:
         await fm.ingest(tmp_path / "quorum.md")
     async with faultmaven_adapters.open(settings=chosen) as fm:
+        await fm.settled()
+    async with faultmaven_adapters.open(settings=chosen) as fm:
+        assert await fm.jobs.list(principal=OPERATOR, status="processing", limit=1) == ()
         found = await fm.search("leader")
+    async with faultmaven_adapters.open(settings=before) as fm:
+        await fm.settled()
+        back = await fm.search("leader")
 
-    assert [hit.title for hit in found.hits] == ["Quorum lost"]
+    assert [hit.title for hit in (*found.hits, *back.hits)] == ["Quorum lost"] * 2
     assert (tmp_path / "data" / "chromadb").exists() is (way == "in a folder")
     assert {finding.what: finding.state for finding in await diagnose(chosen)}["vectors"] is State.GOOD
 
 
 async def test_two_starts_over_one_folder(tmp_path: Path) -> None:
-    """A second start beside one that has ChromaDB's folder ends with the reason."""
+    """Beside one that has ChromaDB's folder, a second start ends with the reason, and doctor says it too."""
     given = {"VECTOR_STORE": "chromadb", "MODEL_DOWNLOAD": "false", "MODELS_DIR": str(tmp_path), "PORT": "0"}
     chosen = load_settings(given, data_dir=tmp_path / "data")
     async with faultmaven_adapters.open(settings=chosen):
         with pytest.raises(Unavailable, match="set CHROMADB_URL"):
             async with faultmaven_adapters.open(settings=chosen):
                 pass
+        told = [finding for finding in await diagnose(chosen) if finding.state is State.BAD]
+    assert "Another process has ChromaDB's folder open" in " ".join(finding.says for finding in told)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import math
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,9 +23,11 @@ WRITER = """
 import asyncio, sys
 from faultmaven_adapters.vectors.lancedb import LanceVectorProvider
 from tests.contracts.vector_provider import MODEL, RUNBOOKS, a_passage, at
+import lancedb
 
 async def main(path, who):
     index = LanceVectorProvider(path)
+    print("ready", flush=True)
     await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
     for n in range(8):
         await index.upsert(RUNBOOKS, [a_passage(f"{who}{n}", "shared words")], [at(n)])
@@ -46,11 +49,15 @@ async def test_other_processes_write_too(index: LanceVectorProvider, tmp_path: P
     """Two processes that start and write at once lose nothing, and an open handle sees it all without being told."""
     assert await index.search_text(RUNBOOKS, "shared", 99, scope=ANA) == []
 
-    writers = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", WRITER, str(tmp_path / "vectors"), who)
-        for who in "xy"
-    ]
-    assert [await writer.wait() for writer in writers] == [0, 0]
+    writer = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WRITER, str(tmp_path / "vectors"), "x"), stdout=PIPE
+    )
+    assert writer.stdout is not None
+    await writer.stdout.readline()
+    for n in range(8):
+        await index.upsert(RUNBOOKS, [a_passage(f"y{n}", "shared words")], [at(n)])
+    await writer.communicate()
+    assert writer.returncode == 0
 
     written = {f"{who}{n}" for who in "xy" for n in range(8)}
     assert written == set(ids(await index.search_text(RUNBOOKS, "shared", 99, scope=ANA)))
@@ -165,10 +172,11 @@ async def test_many_vectors_get_an_index(tmp_path: Path) -> None:
         (ValueError("not a table"), Unavailable),
     ],
 )
-def test_the_vendors_errors_have_a_meaning(raised: Exception, meaning: type[FaultMavenError]) -> None:
+async def test_the_vendors_errors_have_a_meaning(raised: Exception, meaning: type[FaultMavenError]) -> None:
     """A full disk is told from an index that does not answer, and the vendor's words stay in the log."""
-    with pytest.raises(meaning) as error, _meaning():
-        raise raised
+    with pytest.raises(meaning) as error:
+        async with _meaning(9.0):
+            raise raised
 
     assert type(error.value) is meaning
     assert str(raised) not in error.value.message

@@ -3,29 +3,38 @@
 import asyncio
 import json
 import os
+import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
+from attrs import evolve
 
 import faultmaven_adapters
 from faultmaven_adapters.diagnosis import State, diagnose
+from faultmaven_adapters.files.s3 import S3FileProvider
 from faultmaven_adapters.open_vectors import s3_options
 from faultmaven_adapters.settings import load_settings
-from faultmaven_adapters.vectors.lancedb import LanceVectorProvider
+from faultmaven_adapters.system import SystemClock
+from faultmaven_adapters.vectors.lancedb import MOST_UNINDEXED, LanceVectorProvider, _unindexed
 from faultmaven_domain.kernel.errors import Unavailable
-from tests.contracts.vector_provider import ANA, MODEL, RUNBOOKS, VectorProviderContract, at, ids
-from tests.standins.s3 import KEY_ID, REGION, SECRET, s3_server
+from tests.contracts.vector_provider import ANA, MODEL, RUNBOOKS, VectorProviderContract, a_passage, at, ids
+from tests.standins.door import door_to
+from tests.standins.s3 import KEY_ID, REGION, SECRET, keyed
 
 WRITER = """
 import asyncio, json, sys
 from faultmaven_adapters.vectors.lancedb import LanceVectorProvider
 from tests.contracts.vector_provider import MODEL, RUNBOOKS, a_passage, at
+import lancedb
 
 async def main(uri, options, who):
     index = LanceVectorProvider(uri, json.loads(options))
+    print("ready", flush=True)
     await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
     for n in range(5):
         await index.upsert(RUNBOOKS, [a_passage(f"{who}{n}", "shared words")], [at(n)])
@@ -36,21 +45,15 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[dict[str, str]]:
+def given(s3: str) -> dict[str, str]:
     """The variables of a server with one bucket."""
-    with s3_server() as (address, _):
-        httpx2.put(f"{address}/passages").raise_for_status()
-        yield {
-            "S3_ENDPOINT_URL": address,
-            "S3_REGION": REGION,
-            "S3_ACCESS_KEY_ID": KEY_ID,
-            "S3_SECRET_ACCESS_KEY": SECRET,
-        }
+    httpx2.put(f"{s3}/passages").raise_for_status()
+    return {"S3_ENDPOINT_URL": s3, "S3_REGION": REGION, "S3_ACCESS_KEY_ID": KEY_ID, "S3_SECRET_ACCESS_KEY": SECRET}
 
 
 @pytest.fixture
-def options(s3: dict[str, str]) -> dict[str, str]:
-    return s3_options(load_settings(s3))
+def options(given: dict[str, str]) -> dict[str, str]:
+    return s3_options(load_settings(given))
 
 
 @pytest.fixture
@@ -78,9 +81,16 @@ async def test_other_processes_write_too(uri: str, options: dict[str, str]) -> N
     index = LanceVectorProvider(uri, options)
     assert await index.search_text(RUNBOOKS, "shared", 99, scope=ANA) == []
 
-    command = [sys.executable, "-c", WRITER, uri, json.dumps(options)]
-    writers = [await asyncio.create_subprocess_exec(*command, who) for who in "xy"]
-    assert [await writer.wait() for writer in writers] == [0, 0]
+    writer = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WRITER, uri, json.dumps(options), "x"), stdout=PIPE
+    )
+    assert writer.stdout is not None
+    await writer.stdout.readline()
+    await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+    for n in range(5):
+        await index.upsert(RUNBOOKS, [a_passage(f"y{n}", "shared words")], [at(n)])
+    await writer.communicate()
+    assert writer.returncode == 0
 
     written = {f"{who}{n}" for who in "xy" for n in range(5)}
     assert written == set(ids(await index.search_text(RUNBOOKS, "shared", 99, scope=ANA)))
@@ -88,11 +98,11 @@ async def test_other_processes_write_too(uri: str, options: dict[str, str]) -> N
     await index.close()
 
 
-async def test_a_start_over_a_bucket(tmp_path: Path, s3: dict[str, str], uri: str) -> None:
+async def test_a_start_over_a_bucket(tmp_path: Path, given: dict[str, str], uri: str) -> None:
     """By settings alone the index lies in the bucket: what one start adds, the next finds, and doctor is content."""
     (tmp_path / "quorum.md").write_text("# Quorum lost\n\n## Diagnosis\n\n- Ask each member for its leader.\n")
     chosen = load_settings(
-        s3 | {"LANCEDB_PATH": uri, "MODEL_DOWNLOAD": "false", "MODELS_DIR": str(tmp_path), "PORT": "0"},
+        given | {"LANCEDB_PATH": uri, "MODEL_DOWNLOAD": "false", "MODELS_DIR": str(tmp_path), "PORT": "0"},
         data_dir=tmp_path / "data",
     )
     async with faultmaven_adapters.open(settings=chosen) as fm:
@@ -105,21 +115,69 @@ async def test_a_start_over_a_bucket(tmp_path: Path, s3: dict[str, str], uri: st
     assert {finding.what: finding.state for finding in await diagnose(chosen)}["vectors"] is State.GOOD
 
 
-async def test_a_bucket_that_is_away(tmp_path: Path, uri: str) -> None:
-    """A server that is gone, or was never there, is Unavailable at every use."""
-    with s3_server() as (address, server):
-        httpx2.put(f"{address}/passages").raise_for_status()
-        given = {"S3_ENDPOINT_URL": address, "S3_REGION": REGION, "S3_ACCESS_KEY_ID": KEY_ID}
-        index = LanceVectorProvider(uri, s3_options(load_settings(given | {"S3_SECRET_ACCESS_KEY": SECRET})))
-        await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
-        server.kill()
-        server.wait()
+async def test_a_bucket_that_is_away(uri: str, options: dict[str, str]) -> None:
+    """While it is away, or takes what it is asked and says nothing, every use is Unavailable; afterwards all is there,
+    to be searched, written and tidied through the same handle."""
+    with door_to(options["aws_endpoint"]) as door:
+        index = LanceVectorProvider(uri, options | {"aws_endpoint": door.url}, search_within=0.3, write_within=0.3)
+        patient = evolve(index, search_within=30.0, write_within=30.0)
+        await patient.prepare(RUNBOOKS, model=MODEL, dimension=2)
+        await patient.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
+        await patient.search(RUNBOOKS, at(0), 9, scope=ANA)
+        door.shut()
+        with pytest.raises(Unavailable):
+            await patient.search(RUNBOOKS, at(0), 9, scope=ANA)
+        with socket.create_server(("127.0.0.1", door.port)):
+            told = await asyncio.gather(
+                index.search(RUNBOOKS, at(0), 9, scope=ANA),
+                index.search_text(RUNBOOKS, "words", 9, scope=ANA),
+                index.upsert(RUNBOOKS, [a_passage("b")], [at(0)]),
+                index.delete(RUNBOOKS, "doc_a"),
+                index.tidy(RUNBOOKS),
+                index.ping(),
+                return_exceptions=True,
+            )
+        assert {type(one) for one in told} == {Unavailable}
 
+        door.open()
+        await patient.upsert(RUNBOOKS, [a_passage(f"b{n}") for n in range(MOST_UNINDEXED)], None)
+        await patient.tidy(RUNBOOKS)
+        assert ids(await patient.search(RUNBOOKS, at(0), 9, scope=ANA)) == ["a"]
+        table = await patient._table(RUNBOOKS)
+        assert table is not None
+        assert await _unindexed(table) == 0
+        await index.close()
+        await patient.close()
+
+
+@pytest.mark.parametrize("damage", ["no data", "no table", "garbled"])
+async def test_a_damaged_table(uri: str, options: dict[str, str], damage: str) -> None:
+    """Where objects are gone from the bucket, or are no longer what they were, that is told and not taken for
+    emptiness, unless all of it is gone; dropping mends it, for those too who had it open."""
+    index, beside, fresh = [LanceVectorProvider(uri, options) for _ in range(3)]
+    await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+    await index.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
+    assert ids(await beside.search(RUNBOOKS, at(0), 9, scope=ANA)) == ["a"]
+    objects = await S3FileProvider.open(keyed(options["aws_endpoint"], "passages"))
+    table = f"{uri.removeprefix('s3://passages/')}/{RUNBOOKS}.lance/"
+    part = {"no data": "data/", "no table": "", "garbled": "_versions/"}[damage]
+    for key in await objects.keys(table + part, older_than=SystemClock().now() + timedelta(days=1)):
+        await (objects.upload(key, b"x" * 99, "") if damage == "garbled" else objects.delete(key))
+    await objects.close()
+
+    if damage == "no table":
+        assert not await fresh.holds(RUNBOOKS, "doc_a", revision="r1")
+    else:
         with pytest.raises(Unavailable):
-            await index.search(RUNBOOKS, at(0), 9, scope=ANA)
-        with pytest.raises(Unavailable):
-            await index.ping()
-    await index.close()
+            await fresh.search(RUNBOOKS, at(0), 9, scope=ANA)
+    await beside.drop(RUNBOOKS)
+    assert not await beside.holds(RUNBOOKS, "doc_a", revision="r1")
+    await beside.prepare(RUNBOOKS, model=MODEL, dimension=2)
+    await beside.upsert(RUNBOOKS, [a_passage("b")], [at(0)])
+    for one in (index, fresh):
+        assert ids(await one.search(RUNBOOKS, at(0), 9, scope=ANA)) == ["b"]
+    for one in (index, beside, fresh):
+        await one.close()
 
 
 def test_the_settings_of_s3_are_the_tables_too() -> None:

@@ -1,5 +1,6 @@
 """The index in Pinecone, at its HTTP wire: the whole suite over a stand-in that is as slow to find as Pinecone is."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
@@ -9,9 +10,10 @@ import pinecone as sdk
 import pytest
 
 from faultmaven_adapters.vectors.pinecone import PineconeVectorProvider
-from faultmaven_adapters.vectors.pinecone_wire import MOST_BYTES, TRIES, PineconeWire
+from faultmaven_adapters.vectors.pinecone_wire import MOST_BYTES, TRIES, PineconeWire, _seconds
 from faultmaven_domain.kernel.errors import InvalidInput, Misconfigured, Unavailable
 from tests.contracts.vector_provider import ANA, MODEL, RUNBOOKS, VectorProviderContract, a_passage, at, ids
+from tests.standins.door import door_to
 from tests.standins.pinecone import PineconeStandIn
 from tests.standins.running import running
 from tests.standins.script import KEY, SAID
@@ -197,6 +199,38 @@ class TestFailures:
         await ready.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
 
         assert ids(await ready.search(RUNBOOKS, at(0), 5, scope=ANA)) == ["a"]
+
+    @pytest.mark.parametrize(
+        ("asked", "waits"),
+        [("3", 3.0), ("3600", 10.0), ("0", 0.5), (None, 0.5), ("Wed, 21 Oct 2026", 0.5), ("-1", 0.5)],
+    )
+    def test_a_limit_says_how_long_to_wait(self, asked: str | None, waits: float) -> None:
+        """As long as Pinecone asks for, within reason, and no less than where it does not say."""
+        assert _seconds(asked, 0.5) == waits
+
+    async def test_it_goes_and_comes_back(self, address: str) -> None:
+        """While Pinecone is away every use is Unavailable; afterwards the same handle goes on."""
+        with door_to(address) as door:
+            wired = wire(door.url)
+            index = PineconeVectorProvider(wired)
+            await index.prepare(RUNBOOKS, model=MODEL, dimension=2)
+            await index.upsert(RUNBOOKS, [a_passage("a")], [at(0)])
+            door.shut()
+            told = await asyncio.gather(
+                index.search(RUNBOOKS, at(0), 5, scope=ANA),
+                index.search_text(RUNBOOKS, "words", 5, scope=ANA),
+                index.upsert(RUNBOOKS, [a_passage("b")], [at(0)]),
+                index.delete(RUNBOOKS, "doc_a"),
+                index.drop(RUNBOOKS),
+                index.holds(RUNBOOKS, "doc_a", revision="r1"),
+                return_exceptions=True,
+            )
+            assert {type(one) for one in told} == {Unavailable}
+            door.open()
+            assert ids(await index.search(RUNBOOKS, at(0), 5, scope=ANA)) == ["a"]
+            await index.delete(RUNBOOKS, "doc_a")
+            assert not await index.holds(RUNBOOKS, "doc_a", revision="r1")
+            await index.close()
 
     async def test_it_is_not_tried_for_ever(self, standin: PineconeStandIn, ready: PineconeVectorProvider) -> None:
         """After some tries it is Unavailable, in words of our own."""

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from . import asking, case_list, cases, embedding, idle_loop, responsive, search, start, streams, turns
+from . import asking, case_list, cases, embedding, idle_loop, overload, responsive, scale, search, start, streams, turns
 from .row import Row
 
 #: By name, each with whether it is to be quick.
@@ -12,12 +12,14 @@ BENCHES: dict[str, Callable[[bool], list[Row]]] = {
     "start": lambda quick: start.run(quick=quick),
     "cases": lambda quick: cases.run(quick=quick),
     "case_list": lambda quick: case_list.run(quick=quick),
+    "scale": lambda quick: scale.run(quick=quick),
     "search": lambda quick: search.run(documents=60, searches=20) if quick else search.run(),
     "embedding": lambda quick: embedding.run(passages=16, rounds=1) if quick else embedding.run(),
     "turns": lambda quick: turns.run(quick=quick),
     "asking": lambda quick: asking.run(quick=quick),
     "idle_loop": lambda quick: idle_loop.run(quick=quick),
     "streams": lambda quick: streams.run(streams=20 if quick else 200),
+    "overload": lambda quick: overload.run(uploads=20, slow=100) if quick else overload.run(),
     "responsive": lambda quick: responsive.run(documents=20 if quick else 500),
 }
 _WIDTH = 96

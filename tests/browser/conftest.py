@@ -55,7 +55,7 @@ async def page(browser: "Browser") -> "Page":
     return await browser.new_page()
 
 
-def _up(directory: Path, environment: dict[str, str]) -> Iterator[Server]:
+def up(directory: Path, environment: dict[str, str]) -> Iterator[Server]:
     server = Server(directory / "data", {**PLAIN, **environment})
     try:
         yield server.start()
@@ -66,7 +66,7 @@ def _up(directory: Path, environment: dict[str, str]) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server as it is by default."""
-    yield from _up(tmp_path_factory.mktemp("plain"), {})
+    yield from up(tmp_path_factory.mktemp("plain"), {})
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def local(server: Server) -> str:
 def strict(chromium: str, place: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that asks for passwords, limits its callers, and lets one origin in."""
     limits = {"RATE_LIMITS": "true", "REQUESTS_PER_MINUTE": "20", "MAX_UPLOAD_BYTES": "2048"}
-    yield from _up(tmp_path_factory.mktemp("strict"), {**limits, "CORS_ORIGINS": place, "DEV_LOGIN": "false"})
+    yield from up(tmp_path_factory.mktemp("strict"), {**limits, "CORS_ORIGINS": place, "DEV_LOGIN": "false"})
 
 
 @pytest.fixture(scope="session")

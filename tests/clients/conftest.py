@@ -11,33 +11,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.clients import (
-    dashboard_2025_12,
-    dashboard_2026_01,
-    extension_2025_12,
-    extension_2026_08,
-    slack_2026_08,
-    strained,
-)
+from tests.clients import strained
+from tests.clients.replays import AGENT, CLIENTS, SLACK, replayed
 from tests.clients.wire import Step, Wire
 from tests.e2e.server import Server
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.running import running
 from tests.standins.script import KEY
 
-Replay = Callable[..., None]
-#: Who the Slack agent is, where it has a token.
-AGENT = "slack@example.org"
-SLACK = partial(slack_2026_08.replay, user="admin")
-CLIENTS: dict[str, Replay] = {
-    "extension 2025-12": partial(extension_2025_12.replay, user="vera"),
-    "extension 2026-08": partial(extension_2026_08.replay, user="lena"),
-    "extension 2026-08, OAuth": partial(extension_2026_08.replay_oauth, user="olga"),
-    "dashboard 2025-12": partial(dashboard_2025_12.replay, user="dora"),
-    "dashboard 2026-01": partial(dashboard_2026_01.replay, user="dina@example.org"),
-    "slack 2026-08": SLACK,
-    "all, under strain": strained.replay,
-}
 #: What a server that limits allows: requests a minute, bytes of a file.
 A_MINUTE, LARGEST = 60, 100_000
 
@@ -65,13 +46,13 @@ def replays(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     """The steps of a client, by its name. Raises: AssertionError where it could not go on."""
     done: dict[str, list[Step]] = {}
 
-    def replayed(client: str) -> list[Step]:
+    def steps_of(client: str) -> list[Step]:
         if client not in done:
             with _facing(client, server, tmp_path_factory) as (one, replay):
-                done[client] = _replayed(client, replay, one)
+                done[client] = replayed(client, replay, _local(one))
         return done[client]
 
-    return replayed
+    return steps_of
 
 
 @contextmanager
@@ -108,25 +89,9 @@ def steps(request: pytest.FixtureRequest, replays: Callable[[str], list[Step]]) 
     return replays(request.param)
 
 
-def faults(steps: list[Step]) -> str:
-    return "\n".join(fault for step in steps for fault in step.faults())
-
-
 def _local(server: Server) -> str:
     """The address as clients have it: the extension's bridge runs on localhost only."""
     return server.url.replace("127.0.0.1", "localhost")
-
-
-def _replayed(client: str, replay: Callable[[Wire], None], server: Server) -> list[Step]:
-    with httpx2.Client(base_url=_local(server), timeout=60, headers={"accept": "*/*"}) as http:
-        wire = Wire(http=http)
-        try:
-            replay(wire)
-        except (AssertionError, KeyError) as error:
-            wrong = faults(wire.steps)
-            error.add_note(f"{client} got no further after {len(wire.steps)} steps; wrong before:\n{wrong}")
-            raise
-    return wire.steps
 
 
 def _token_for(name: str, server: Server) -> str:

@@ -8,7 +8,7 @@ from tests.clients.dashboard import GLOBAL, OWN, REFUSED, TEXT
 from tests.clients.needs import ID, WORD, equal, matching
 from tests.clients.wire import Part, Reads, Wire
 
-ORIGIN = "http://localhost:3333"
+ORIGIN, OTHER_ORIGIN = "http://localhost:3333", "http://127.0.0.1:3333"
 FIRST = {"limit": dashboard.PER_PAGE, "offset": 0}
 PARTS: list[tuple[str, Part]] = [
     ("file", ("disk.md", TEXT, "text/markdown")),
@@ -45,7 +45,7 @@ def replay(wire: Wire, *, user: str) -> None:
     dashboard.kept_shelf(wire, OWN, f"{OWN}/upload", FIRST, PARTS, many=2)
     dashboard.refused(wire, f"{OWN}/upload", PARTS)
     wire("write for everybody", f"POST {GLOBAL}", REFUSED, status=403, parts=GLOBAL_PARTS)
-    wire.origin = "http://127.0.0.1:3333"
+    wire.origin = OTHER_ORIGIN
     _consented(wire)
     dashboard.signed_out(wire, OWN)
     admin = dashboard.signed_in(wire, "admin", roles=("admin",), is_admin=True)

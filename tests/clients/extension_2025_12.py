@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from tests.clients import talk
+from tests.clients import signing, talk
 from tests.clients.extension_2025_12_reads import (
     CASE,
     CLIENT_ID,
@@ -40,7 +40,8 @@ from tests.clients.needs import (
 )
 from tests.clients.wire import Part, Reads, Step, Wire
 
-ORIGIN = "chrome-extension://hjfkcpmbnnbnkjhpmgbgiplahokefjdc"
+EXTENSION = "hjfkcpmbnnbnkjhpmgbgiplahokefjdc"
+ORIGIN = f"chrome-extension://{EXTENSION}"
 INVESTIGATE = "I want to start a formal investigation to find the root cause."
 
 
@@ -64,7 +65,7 @@ def _boot(wire: Wire, user: str) -> None:
     _session(wire, resumed=False)
     wire.headers["Content-Type"] = "application/json"
     wire("read without signing in", "GET /api/v1/cases", SIGNED_OUT, status=401, query={"limit": 100})
-    signed_in = wire("sign in", "POST /api/v1/auth/dev-login", SIGNED_IN, body={"username": user})
+    signed_in = signing.signed_in(wire, user, SIGNED_IN)
     wire.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
     talk.taught(wire)
     empty: Reads = {"cases": equal([])}

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
-from tests.clients import talk
+from tests.clients import signing, talk
 from tests.clients.extension_2026_08_reads import (
     ACTIONS,
     ATTACHED,
@@ -60,6 +60,7 @@ def replay(wire: Wire, *, user: str) -> None:
     _guarded(wire)
     wire("say where it is", "GET /v1/meta/capabilities", CAPABILITIES)
     modes: Reads = {"auth_mode": equal("local"), "supports_registration": FLAG, "login_endpoint": WORD}
+    modes = {**modes, "passwordless": equal(wire.by_name)}
     wire("ask how to sign in", "GET /api/v1/auth/config", modes)
     session_id = _session(wire)
     refresh_token = _registered(wire, user)
@@ -145,8 +146,13 @@ def _registered(wire: Wire, user: str) -> str:
     wire("use a wrong password", login, SIGNED_OUT, status=401, body={"username": user, "password": "wrong"})
     wire("leave the password out", login, SIGNED_OUT, status=401, body={"username": user})
     plain = {"username": f"{user}-2", "email": f"{user}-2@example.org", "display_name": "Ana 2"}
-    wire("register without a password", register, SIGNED_IN, status=(200, 201), body=plain)
-    wire("sign in without one", login, SIGNED_IN, body={"username": f"{user}-2", "password": ""})
+    if wire.by_name:
+        wire("register without a password", register, SIGNED_IN, status=(200, 201), body=plain)
+        wire("sign in without one", login, SIGNED_IN, body={"username": f"{user}-2", "password": ""})
+    else:
+        wire("register without a password", register, {"detail": DETAIL}, status=422, body=plain)
+        wire("sign in without one", login, SIGNED_OUT, status=401, body={"username": f"{user}-2", "password": ""})
+        signing.refused(wire, user)
     signed_in = wire("sign in", login, SIGNED_IN, body={"username": user, "password": "correct horse"})
     assert signed_in["user.user_id"] == made["user.user_id"]
     refresh = "POST /api/v1/auth/refresh"
@@ -284,7 +290,8 @@ def _clicked(wire: Wire, case: Mapping[str, str], turn: Step, kind: str) -> Step
 def _consented(wire: Wire, user: str, asked: Mapping[str, str]) -> str:
     """The code, as the server's own page gets it from a user who signs in to it and agrees."""
     page = {"Origin": "", "Content-Type": "application/json"}
-    signed_in = wire.http.post("/api/v1/auth/dev-login", json={"username": user}).json()
+    way = {"username": user} if wire.by_name else {"username": user, "password": signing.PASSWORD}
+    signed_in = wire.http.post(f"/api/v1/auth/{'dev-login' if wire.by_name else 'login'}", json=way).json()
     page["Authorization"] = f"Bearer {signed_in['access_token']}"
     consent = wire.http.get("/api/v1/auth/oauth/authorize", params=dict(asked), headers=page).json()
     agreed = {name: consent[name] for name in asked if name != "response_type"}

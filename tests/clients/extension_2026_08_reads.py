@@ -29,7 +29,8 @@ STATE = one_of("inquiry", "investigating", "resolved", "closed")
 #: The same in the words of December, which one reply holds beside its own.
 STATUS = one_of("consulting", "investigating", "resolved", "closed")
 
-CAPABILITIES: Reads = {"deploymentMode": one_of("self-hosted", "cloud")}
+#: It is shown, and no more; "enterprise" is what December's extension knows it by.
+CAPABILITIES: Reads = {"deploymentMode": one_of("self-hosted", "cloud", "enterprise")}
 #: Of a token with less than 300 seconds to go it asks for the next one at every request.
 TOKENS: Reads = {"access_token": WORD, "refresh_token": WORD, "expires_in": seconds_from(300)}
 SIGNED_IN: Reads = {

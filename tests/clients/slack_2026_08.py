@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from tests.clients import talk
+from tests.clients import signing, talk
 from tests.clients.material import QUESTION, log
 from tests.clients.needs import (
     ARRAY,
@@ -24,6 +24,8 @@ from tests.clients.needs import (
 from tests.clients.wire import Part, Reads, Step, Wire
 
 TURNS = "POST /api/v1/cases/{case_id}/turns"
+TOKEN = "POST /api/v1/auth/oauth/token"
+RENEWAL = {"grant_type": "refresh_token", "client_id": "faultmaven-slack-agent"}
 TURN: Reads = {
     "agent_response": WORD,
     "case_state": one_of("inquiry", "investigating", "resolved", "closed"),
@@ -51,7 +53,7 @@ def replay(wire: Wire, *, user: str, refresh_token: str) -> None:
     """The preflight script, a thread from its first message to a case that is closed, and the keep-alive."""
     wire("preflight: health", "GET /health", {"status": equal("healthy")})
     wire("preflight: a bad token", "GET /api/v1/auth/me", SIGNED_OUT, status=401, headers={"Authorization": "Bearer x"})
-    _signed_in(wire, user)
+    refresh_token = _signed_in(wire, user, refresh_token)
     talk.taught(wire)
     wire("preflight: who am I", "GET /api/v1/auth/me")
     wire(
@@ -65,9 +67,16 @@ def replay(wire: Wire, *, user: str, refresh_token: str) -> None:
     _kept_alive(wire, refresh_token)
 
 
-def _signed_in(wire: Wire, user: str) -> None:
-    signed_in = wire("sign in", "POST /api/v1/auth/dev-login", {"access_token": WORD}, body={"username": user})
+def _signed_in(wire: Wire, user: str, refresh_token: str) -> str:
+    """Where a name alone is not enough, by the token it was given; gives the one it has then."""
+    if wire.by_name:
+        signed_in = wire("sign in", signing.DEV_LOGIN, {"access_token": WORD}, body={"username": user})
+    else:
+        signing.refused(wire, user)
+        signed_in = wire("sign in by a token", TOKEN, TOKENS, body={**RENEWAL, "refresh_token": refresh_token})
+        refresh_token = signed_in["refresh_token"]
     wire.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
+    return refresh_token
 
 
 def _thread(wire: Wire, case: Mapping[str, str]) -> None:
@@ -107,13 +116,12 @@ def _closed(wire: Wire, case: Mapping[str, str]) -> None:
 
 
 def _kept_alive(wire: Wire, refresh_token: str) -> None:
-    route = "POST /api/v1/auth/oauth/token"
-    renewal = {"grant_type": "refresh_token", "client_id": "faultmaven-slack-agent", "refresh_token": refresh_token}
-    renewed = wire("renew the token", route, TOKENS, body=renewal)
+    renewal = {**RENEWAL, "refresh_token": refresh_token}
+    renewed = wire("renew the token", TOKEN, TOKENS, body=renewal)
     assert renewed["refresh_token"] != refresh_token
     token = {"Authorization": f"Bearer {renewed['access_token']}"}
     wire("who am I", "GET /api/v1/auth/me", headers=token)
-    wire("renew with the old one", route, OAUTH_ERROR, status=(400, 401), body=renewal)
+    wire("renew with the old one", TOKEN, OAUTH_ERROR, status=(400, 401), body=renewal)
 
 
 def _pressed(turn: Step, kind: str) -> dict[str, str]:

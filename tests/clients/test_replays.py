@@ -1,6 +1,6 @@
 """Each client's whole day against a real server: every answer holds what the client reads of it."""
 
-from tests.clients.conftest import faults
+from tests.clients.replays import faults
 from tests.clients.wire import Step
 
 

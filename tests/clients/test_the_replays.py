@@ -6,9 +6,9 @@ from typing import Any
 
 from attrs import evolve
 
-from tests.clients.conftest import faults
 from tests.clients.needs import Need
 from tests.clients.paths import Answer, Place, grown, parents, places
+from tests.clients.replays import faults
 from tests.clients.wire import Step
 
 

@@ -51,13 +51,15 @@ class Step:
 @define(kw_only=True)
 class Wire:
     """``headers`` go with every request. A page of ``origin`` asks before what is not simple, and needs to be let in;
-    ``credentials`` says whether it sends them, and ``exposed`` which headers it reads."""
+    ``credentials`` says whether it sends them, and ``exposed`` which headers it reads. ``by_name``: whether the server
+    lets people in by a name alone."""
 
     http: httpx2.Client
     headers: dict[str, str] = field(factory=dict)
     origin: str | None = None
     credentials: bool = False
     exposed: Sequence[str] = ()
+    by_name: bool = True
     steps: list[Step] = field(factory=list)
     _asked: set[object] = field(factory=set)
 

@@ -1,15 +1,15 @@
 from hypothesis import given
-from hypothesis import strategies as st
 
 from faultmaven_domain.knowledge import KnowledgeTransactions
 from tests.contracts.data_provider import ModuleContract, any_value, undone
+from tests.contracts.values import texts
 
 
 class ContentRepositoryContract(ModuleContract):
     module, part = "knowledge", "contents"
 
     @any_value
-    @given(st.text(), st.text())
+    @given(texts, texts)
     async def test_keeps_the_latest(self, transactions: KnowledgeTransactions, first: str, second: str) -> None:
         """Any text comes back as it was, the empty one too, and the one set last."""
         async with undone(transactions) as unit:

@@ -18,7 +18,7 @@ from tests.contracts.values import values_of
 T = TypeVar("T")
 
 any_value = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )

@@ -129,6 +129,25 @@ class DocumentRepositoryContract(DataProviderContract[Document]):
             ] == ["ca", "ab", "cb"]
             assert ids(await unit.documents.not_embedded_with("new/1", limit=1)) == "c"
 
+    async def test_gives_the_newest_that_is_ready(self, transactions: KnowledgeTransactions) -> None:
+        """The one added last of those that are ready and have passages, whoever owns it; none where there is none."""
+        async with undone(transactions) as unit:
+            assert await unit.documents.newest_ready() is None
+            for id, more in [
+                ("z", {"status": DocumentStatus.READY}),
+                ("a", {"status": DocumentStatus.READY, "owner_id": None}),
+                ("b", {"status": DocumentStatus.READY, "passage_count": 0}),
+                ("c", {"status": DocumentStatus.READY, "revision": None}),
+                ("d", {"status": DocumentStatus.PROCESSING}),
+                ("e", {"status": DocumentStatus.FAILED}),
+            ]:
+                fields = {"revision": f"r-{id}", "passage_count": 2, "embedded_with": "old/1"} | more
+                await unit.documents.save(self.value(id, **fields))
+
+            found = await unit.documents.newest_ready()
+            assert found is not None
+            assert (found.document_id, found.revision) == ("a", "r-a")
+
     async def test_knows_every_file(self, transactions: KnowledgeTransactions) -> None:
         """Each file that a document refers to, so that the others can be swept."""
         async with undone(transactions) as unit:

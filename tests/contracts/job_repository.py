@@ -58,3 +58,16 @@ class JobRepositoryContract(DataProviderContract[Job]):
             await unit.jobs.save(self.value("b", progress=0.5))
 
             assert [j.job_id for j in await unit.jobs.of_owner("ana", states=(), limit=10)] == ["c", "a", "b"]
+
+    async def test_counts_those_that_wait(self, transactions: Transactions[Any]) -> None:
+        """Queued jobs are counted, and no further than asked; and an owner's among the oldest of them."""
+        async with undone(transactions) as unit:
+            await self._filled(unit)
+            assert await unit.jobs.waiting(most=5) == 1
+            for n in range(4):
+                await unit.jobs.save(self.value(f"more {n}"))
+
+            await unit.jobs.save(self.value("latest", owner_id="bob", created_at=NOON + timedelta(hours=1)))
+
+            assert [await unit.jobs.waiting(most=most) for most in (3, 9)] == [3, 6]
+            assert [await unit.jobs.waiting(most=most, owner_id="bob") for most in (5, 9)] == [0, 1]

@@ -237,14 +237,15 @@ def test_no_file_takes_another_down(ana: Ana) -> None:
     """Each is read or says why not, as evidence and as a document; what lies beside it is read and asked about."""
     case_id = ana.case()
     good = ana.added(case_id, "pool.log", LOG)
-    for name, content in HOSTILE.items():
-        record = ana.added(case_id, name, content())
+    for name, make in HOSTILE.items():
+        content = make()  # once: an archive holds the time it was made at
+        record = ana.added(case_id, name, content)
         expected = "unreadable" if name in UNREADABLE else "ready"
         assert (name, record["status"]) == (name, expected)
         assert all(note.endswith(".") for note in record["notes"])
         if expected == "unreadable":
             assert len(record["notes"]) == 1
-            assert ana.http.get(f"/v1/evidence/{record['evidence_id']}").content == content()
+            assert ana.http.get(f"/v1/evidence/{record['evidence_id']}").content == content
     for name in ("junk.txt", "laughs.docx", "loop.pdf", "giant.png"):
         content = HOSTILE.get(name, HOSTILE["junk.log"])
         taught = ana.http.post("/v1/knowledge/documents", files={"file": (name, content())})

@@ -28,6 +28,7 @@ from tests.standins.script import KEY, Fails
 #: Seconds a model thinks that is not to answer before its worker is gone.
 FOR_EVER = 80.0
 PATIENCE = 90.0
+PRIVATE, OWN = "a private Redis", "a Redis of one's own"
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ def environment(model: StandIn) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.fixture(params=["a private Redis", "a Redis of one's own"])
+@pytest.fixture
 def apart(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
-    """A server without a worker inside."""
-    if request.param == "a private Redis":
+    """A server without a worker inside, over the Redis the test names."""
+    if request.param == PRIVATE:
         with started(Server(tmp_path / "data", {**environment, "WORKER": "false"})) as server:
             yield server
         return
@@ -159,6 +160,7 @@ async def _told(server: Server, *words: str) -> Any:
         await close(client)
 
 
+@pytest.mark.parametrize("apart", [PRIVATE], indirect=True)
 def test_a_dead_workers_job_is_taken_over(apart: Server, workers: tuple[Worker, Worker], model: StandIn) -> None:
     """Killed while the model thinks, a worker is followed by another one, which answers, once."""
     model.replies.extend([FOR_EVER, "The disk is full."])
@@ -177,6 +179,7 @@ def test_a_dead_workers_job_is_taken_over(apart: Server, workers: tuple[Worker, 
     tour.close()
 
 
+@pytest.mark.parametrize("apart", [OWN], indirect=True)
 def test_a_paused_worker_that_wakes_up_spoils_nothing(
     apart: Server, workers: tuple[Worker, Worker], model: StandIn
 ) -> None:
@@ -232,26 +235,21 @@ def test_redis_may_lose_everything(server: Server, model: StandIn, disaster: str
     tour.close()
 
 
-@pytest.mark.parametrize("how", ["by its id", "with all that failed, while no server runs"])
-def test_a_job_that_failed_three_times_can_be_retried(server: Server, model: StandIn, how: str) -> None:
-    """It is parked with its reason, tried no more by itself, and done when it is retried by a command."""
+def test_a_job_that_failed_three_times_can_be_retried(server: Server, model: StandIn) -> None:
+    """It is parked with its reason, tried no more by itself, and, retried while no server runs, done by the next."""
     model.replies.extend([Fails(status=500)] * 40)
     tour = client_of(server)
     job_id = asked(tour)
     failed = ended(tour, job_id)
     model.replies[:] = ["The disk is full."]
-    which = (job_id,)
-    if how != "by its id":
-        server.stop()
-        which = ("--failed",)
+    server.stop()
 
     shown = command(server, "show", job_id)
-    retried = command(server, "retry", *which)
-    if how != "by its id":
-        server.start()
-        tour.close()
-        tour = Tour(server.url, tour.email, tour.password, tour.case_id)
-        tour.log_in()
+    retried = command(server, "retry", "--failed")
+    server.start()
+    tour.close()
+    tour = Tour(server.url, tour.email, tour.password, tour.case_id)
+    tour.log_in()
 
     assert failed["status"] == "failed"
     assert failed["error"]

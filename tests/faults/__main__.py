@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import everything, mounting, worker
+from . import everything, fleet, mounting, worker
 from .row import Row, table
 
 Scenario = Callable[[Path, bool, int], list[Row]]
@@ -27,7 +27,11 @@ def _disk(directory: Path, quick: bool, seed: int) -> list[Row]:
     return mounting.apart("tests.faults.disk", directory, fills=4 if quick else 40, seed=seed)
 
 
-SCENARIOS: dict[str, Scenario] = {"everything": _everything, "worker": _worker, "disk": _disk}
+def _fleet(directory: Path, quick: bool, seed: int) -> list[Row]:
+    return fleet.run(directory, clients=6 if quick else 50, seconds=30 if quick else 120, seed=seed)
+
+
+SCENARIOS: dict[str, Scenario] = {"everything": _everything, "worker": _worker, "disk": _disk, "fleet": _fleet}
 
 
 def main() -> int:

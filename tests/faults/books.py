@@ -1,15 +1,22 @@
 """What the database itself says, read beside a live server or from a copy of a dead one's files."""
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 from attrs import frozen
+
+from faultmaven_adapters.sql import MODULES
 
 ENDED = {"completed", "failed", "cancelled"}
 DATABASE = "faultmaven.db"
+#: A data directory with SQLite's file, or the URL of a database on PostgreSQL.
+Place = Path | str
 
 
 @frozen
@@ -35,25 +42,27 @@ class DocumentRow:
     status: str
 
 
-def jobs(data: Path) -> dict[str, JobRow]:
-    """Every module's jobs by their id, while a server may be writing."""
-    with _opened(data / DATABASE) as connection:
-        return _jobs(connection)
+class Away(Exception):
+    """The database does not answer at this moment."""
 
 
-def documents(data: Path) -> list[DocumentRow]:
+def jobs(place: Place) -> dict[str, JobRow]:
+    """Every module's jobs by their id, while a server may be writing. Raises: Away."""
+    columns = "job_id, kind, subject_id, state, attempts, progress, error"
+    statements = [f"SELECT {columns} FROM {table}" for table in _tables("jobs")]
+    return {row[0]: JobRow(*row) for rows in _asked(place, statements) for row in rows}
+
+
+def documents(place: Place) -> list[DocumentRow]:
+    """Raises: Away."""
     statement = "SELECT document_id, revision, passage_count, status FROM knowledge_documents"
-    with _opened(data / DATABASE) as connection:
-        return [DocumentRow(*row) for row in connection.execute(statement)]
+    return [DocumentRow(*row) for rows in _asked(place, [statement]) for row in rows]
 
 
-def unsent(data: Path) -> list[str]:
-    """Messages that still wait in an outbox, of whichever module."""
-    with _opened(data / DATABASE) as connection:
-        found = [
-            row for table in _tables(connection, "outbox") for row in connection.execute(f"SELECT id FROM {table}")
-        ]
-    return [str(row[0]) for row in found]
+def unsent(place: Place) -> list[str]:
+    """Messages that still wait in an outbox, of whichever module. Raises: Away."""
+    statements = [f"SELECT id FROM {table}" for table in _tables("outbox")]
+    return [str(row[0]) for rows in _asked(place, statements) for row in rows]
 
 
 @frozen
@@ -72,10 +81,7 @@ def remains(data: Path, copy: Path) -> Remains:
         if not path.name.endswith("-shm"):
             shutil.copy(path, copy / path.name)
     integrity = {path.name: integrity_of(path) for path in sorted(copy.glob("*.db"))}
-    found: dict[str, JobRow] = {}
-    if (copy / DATABASE).exists():
-        with _opened(copy / DATABASE) as connection:
-            found = _jobs(connection)
+    found = jobs(copy) if (copy / DATABASE).exists() else {}
     return Remains(found, integrity)
 
 
@@ -93,13 +99,27 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _jobs(connection: sqlite3.Connection) -> dict[str, JobRow]:
-    columns = "job_id, kind, subject_id, state, attempts, progress, error"
-    tables = _tables(connection, "jobs")
-    rows = [row for table in tables for row in connection.execute(f"SELECT {columns} FROM {table}")]
-    return {row[0]: JobRow(*row) for row in rows}
+def _asked(place: Place, statements: list[str]) -> list[list[tuple[Any, ...]]]:
+    """The rows of each."""
+    if isinstance(place, str):
+        return asyncio.run(_fetched(place, statements))
+    with _opened(place / DATABASE) as connection:
+        return [connection.execute(statement).fetchall() for statement in statements]
 
 
-def _tables(connection: sqlite3.Connection, ending: str) -> list[str]:
-    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+async def _fetched(url: str, statements: list[str]) -> list[list[tuple[Any, ...]]]:
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+        try:
+            return [[tuple(row) for row in await connection.fetch(statement)] for statement in statements]
+        finally:
+            await connection.close(timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        raise Away from error
+    except asyncpg.OperatorInterventionError as error:  # shutting down, starting
+        raise Away from error
+
+
+def _tables(ending: str) -> list[str]:
+    names = [name for module in MODULES.values() for name in module.metadata.tables]
     return [name for name in names if name.endswith(f"_{ending}")]

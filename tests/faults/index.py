@@ -22,8 +22,9 @@ class Shelf:
     left_behind: int
 
 
-def compared(data: Path, documents: list[DocumentRow]) -> Shelf:
-    rows = _rows(data)
+def compared(place: Path | str, documents: list[DocumentRow], options: dict[str, str] | None = None) -> Shelf:
+    """``place`` is LanceDB's folder, or its address on S3, with LanceDB's own ``options`` for it."""
+    rows = _rows(place, options)
     halved, doubled = [], []
     left_behind = sum(len(ordinals) for ordinals in rows.values())
     for document in documents:
@@ -39,12 +40,12 @@ def compared(data: Path, documents: list[DocumentRow]) -> Shelf:
     return Shelf(halved, doubled, left_behind)
 
 
-def _rows(data: Path) -> dict[tuple[str, str], list[int]]:
+def _rows(place: Path | str, options: dict[str, str] | None) -> dict[tuple[str, str], list[int]]:
     """Ordinals by document and revision. Only over a directory no server works on, for one moment's sake."""
     import lancedb
 
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
-    database = lancedb.connect(data / "lancedb")
+    database = lancedb.connect(place, storage_options=options)
     columns = database.open_table(COLLECTION).search().select(["document_id", "revision", "ordinal"]).limit(None)
     for row in columns.to_list():
         found[row["document_id"], row["revision"]].append(row["ordinal"])

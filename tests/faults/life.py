@@ -67,6 +67,11 @@ class Life:
             time.sleep(0.01)
         return time.monotonic() - self.started_at
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def lives(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
-from .client import PASSWORD, Client, Refused, Unanswered, pause
+from .client import Client, Refused, Unanswered, pause
 from .ledger import Asked, Kind, Ledger
 from .material import a_marker, a_runbook, incident_files
 
@@ -80,8 +80,7 @@ class Player:
     def register(self) -> Asked:
         asked = self._asked(Kind.USER, f"{a_marker()}@example.com")
         asked.owner = self._email = asked.name
-        body = {"email": asked.name, "password": PASSWORD, "full_name": "Player"}
-        asked.id = self._client.call("POST", "/v1/auth/register", json=body)["user_id"]
+        asked.id = self._client.register(asked.name)
         return asked
 
     def log_in(self) -> None:

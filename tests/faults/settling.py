@@ -1,7 +1,9 @@
 """After the faults: every job comes to its end, and everything is looked for."""
 
+import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from .row import Row, none_of
 PATIENCE = 240.0
 #: How often what was given up is tried again.
 RETRIES = 3
+#: The operator's command that has them tried again.
+Retry = Callable[[], "subprocess.CompletedProcess[str]"]
 
 
 @define(eq=False)
@@ -30,7 +34,21 @@ class End:
 
 def settled(ledger: Ledger, checker: Checker, life: Life, data: Path, *, helpers: tuple[Life, ...] = ()) -> list[Row]:
     """Wait for the jobs, retry those that were given up, look for everything, stop the server, look at its files."""
-    end = _ended(ledger, checker, data)
+    end = looked_through(ledger, checker, data, retry=lambda: command(data, "jobs", "retry", "--failed"))
+    codes = [one.stop() for one in (*helpers, life)]
+    shelf = index.compared(data / "lancedb", books.documents(data))
+    integrity = {path.name: books.integrity_of(path) for path in sorted(data.glob("*.db"))}
+    return [
+        *counted(ledger, checker, end, shelf),
+        none_of("SQLite damaged in the end", [f"{name}: {says}" for name, says in integrity.items() if says != "ok"]),
+        none_of("messages left in an outbox", books.unsent(data)),
+        none_of("exit codes other than 0", [str(code) for code in codes if code]),
+    ]
+
+
+def looked_through(ledger: Ledger, checker: Checker, place: books.Place, *, retry: Retry) -> End:
+    """Wait for the jobs, retry those that were given up, look for everything."""
+    end = _ended(ledger, checker, place, retry)
     checker.there(ledger.acknowledged())
     checker.once(ledger)
     for asked in ledger.acknowledged():
@@ -39,18 +57,10 @@ def settled(ledger: Ledger, checker: Checker, life: Life, data: Path, *, helpers
     documents = ledger.acknowledged(Kind.DOCUMENT)
     checker.searchable(d for d in documents if end.jobs.get(d.job_id or "", {}).get("status") == "completed")
     checker.close()
-    codes = [one.stop() for one in (*helpers, life)]
-    shelf = index.compared(data, books.documents(data))
-    integrity = {path.name: books.integrity_of(path) for path in sorted(data.glob("*.db"))}
-    return [
-        *_counted(ledger, checker, end, shelf),
-        none_of("SQLite damaged in the end", [f"{name}: {says}" for name, says in integrity.items() if says != "ok"]),
-        none_of("messages left in an outbox", books.unsent(data)),
-        none_of("exit codes other than 0", [str(code) for code in codes if code]),
-    ]
+    return end
 
 
-def _counted(ledger: Ledger, checker: Checker, end: End, shelf: index.Shelf) -> list[Row]:
+def counted(ledger: Ledger, checker: Checker, end: End, shelf: index.Shelf) -> list[Row]:
     kinds = Counter(asked.kind.value for asked in ledger.acknowledged())
     found = checker.findings
     unanswered = len(ledger.all()) - len(ledger.acknowledged())
@@ -76,26 +86,26 @@ def _tally(what: str, counted: Counter[str]) -> Row:
     return Row(what, str(sum(counted.values())), why=why)
 
 
-def _ended(ledger: Ledger, checker: Checker, data: Path) -> End:
+def _ended(ledger: Ledger, checker: Checker, place: books.Place, retry: Retry) -> End:
     asked = [one for one in ledger.acknowledged() if one.job_id is not None]
-    _quiet(data)
+    _quiet(place)
     end = End(checker.jobs(asked))
     for _ in range(RETRIES):
-        failed = [job for job in books.jobs(data).values() if job.state == "failed"]
+        failed = [job for job in books.jobs(place).values() if job.state == "failed"]
         if not failed:
             break
         end.given_up.update(job.error or "no reason" for job in failed)
-        retry = command(data, "jobs", "retry", "--failed")
-        if retry.returncode:
-            end.retrying.append(f"faultmaven jobs retry ended with {retry.returncode}: {retry.stderr.strip()[-300:]}")
+        done = retry()
+        if done.returncode:
+            end.retrying.append(f"faultmaven jobs retry ended with {done.returncode}: {done.stderr.strip()[-300:]}")
             break
-        _quiet(data)
+        _quiet(place)
         end.jobs = checker.jobs(asked)
     return end
 
 
-def _quiet(data: Path) -> None:
+def _quiet(place: books.Place) -> None:
     """Until no job waits or runs, or there is no more point in waiting."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and not all(job.ended for job in books.jobs(data).values()):
+    while time.monotonic() < deadline and not all(job.ended for job in books.jobs(place).values()):
         time.sleep(0.2)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from threading import Event, Thread
 
 from attrs import define, field
@@ -29,7 +29,7 @@ class _Orphan:
 class TakeOvers:
     """Looks at the job books again and again, in a thread of its own, between :meth:`start` and :meth:`stop`."""
 
-    data: Path
+    place: books.Place
     #: Whether a worker is up at this moment.
     anyone: Callable[[], bool]
     #: Of jobs that ran at a kill, and of those that waited for a worker: one may have had them without having begun.
@@ -54,9 +54,9 @@ class TakeOvers:
             self._thread.join()
 
     def killed(self) -> None:
-        """A worker was killed this moment: what has not ended was its, unless a living one has it."""
+        """A worker was killed this moment: what has not ended was its, unless a living one has it. Raises: Away."""
         now = time.monotonic()
-        for job in books.jobs(self.data).values():
+        for job in books.jobs(self.place).values():
             if not job.ended:
                 running = job.state == "running"
                 self._orphans.setdefault(job.job_id, _Orphan(now, job.attempts, running, running))
@@ -73,7 +73,8 @@ class TakeOvers:
             if self._orphans:
                 if not self.anyone():
                     self._idled(now - before, now)
-                self._look(books.jobs(self.data), now)
+                with suppress(books.Away):
+                    self._look(books.jobs(self.place), now)
             before = now
 
     def _idled(self, seconds: float, now: float) -> None:

@@ -40,7 +40,9 @@ def app(fm: FaultMaven) -> Starlette:
 async def http(app: Starlette, ana: Someone, prefix: str) -> AsyncIterator[AsyncClient]:
     """Ana, over a real socket."""
     async with served(app) as place:
-        async with AsyncClient(base_url=f"http://{place}{prefix}", headers=ana.http.headers, timeout=30) as client:
+        async with AsyncClient(
+            base_url=f"http://{place}{prefix}", headers=ana.http.headers, timeout=30, verify=False
+        ) as client:
             yield client
 
 
@@ -97,7 +99,7 @@ async def test_a_head_has_no_stream(app: Starlette, http: AsyncClient, ana: Some
     head = await http.head(f"/agent/chat/{turn.job_id}/events")
 
     assert (head.status_code, head.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
-    await until(lambda: not app.state.pushing._taken)
+    await until(lambda: not app.state.pushing.taken)
 
 
 async def test_each_word_comes_when_it_is_said(http: AsyncClient, ana: Someone, fm: FaultMaven) -> None:
@@ -216,7 +218,9 @@ async def test_without_redis_the_end_is_told_all_the_same(
     change(app, heartbeat=0.02)
     turn = await asked(fm, ana)
     async with served(app) as place:
-        async with AsyncClient(base_url=f"http://{place}/v1", headers=ana.http.headers, timeout=30) as client:
+        async with AsyncClient(
+            base_url=f"http://{place}/v1", headers=ana.http.headers, timeout=30, verify=False
+        ) as client:
             async with watching(client, f"/agent/chat/{turn.job_id}/events") as (_, found):
                 assert await anext(found) == Frame()
                 await answer(fm, turn)
@@ -254,7 +258,7 @@ async def test_to_hang_up_stops_nothing_and_leaves_nothing(
         first = await anext(found)
         with pytest.raises(RateLimited):
             pushing.check_seat(ana.principal.user_id)
-    await until(lambda: not pushing._taken)
+    await until(lambda: not pushing.taken)
 
     await say(fm, turn, "b")
     await answer(fm, turn)
@@ -289,7 +293,9 @@ async def test_a_stop_ends_streams_at_once(fm: FaultMaven, ana: Someone) -> None
     path = f"/agent/chat/{turn.job_id}/events"
     app = create_app(fm)
     async with served(app) as place:
-        async with AsyncClient(base_url=f"http://{place}/v1", headers=ana.http.headers, timeout=30) as client:
+        async with AsyncClient(
+            base_url=f"http://{place}/v1", headers=ana.http.headers, timeout=30, verify=False
+        ) as client:
             async with watching(client, path) as (_, found):
                 await say(fm, turn, "a")
                 first = await anext(found)
@@ -300,7 +306,9 @@ async def test_a_stop_ends_streams_at_once(fm: FaultMaven, ana: Someone) -> None
     await answer(fm, turn)
 
     async with served(create_app(fm)) as place:
-        async with AsyncClient(base_url=f"http://{place}/v1", headers=ana.http.headers, timeout=30) as client:
+        async with AsyncClient(
+            base_url=f"http://{place}/v1", headers=ana.http.headers, timeout=30, verify=False
+        ) as client:
             rest = await whole(client, path, headers={"Last-Event-ID": first.id})
 
     assert rest[0].data == {"text": "b"}
@@ -326,10 +334,10 @@ async def test_who_reads_nothing_is_hung_up_on(app: Starlette, http: AsyncClient
     _, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port, limit=1024)
     request = f"GET /v1/agent/chat/{turn.job_id}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
     writer.write(f"{request}{ana.http.headers['authorization']}\r\n\r\n".encode())
-    await until(lambda: bool(pushing._taken))
+    await until(lambda: bool(pushing.taken))
     await say(fm, turn, *["x" * 100_000] * 300)
 
-    await until(lambda: not pushing._taken)
+    await until(lambda: not pushing.taken)
 
     writer.close()
 

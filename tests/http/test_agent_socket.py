@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from faultmaven_adapters.library import FaultMaven
+from faultmaven_http.addresses import Addresses
 from faultmaven_http.app import create_app
 from faultmaven_http.conversation import BROKEN, ENDING, LARGEST, LATER, MOST_FOLLOWED, NOBODY, TOO_SLOW
 from faultmaven_http.limits import Limits, rates_of
@@ -112,7 +113,8 @@ def other(fm: FaultMaven, **pace: Any) -> Starlette:
     limits = Limits(fm.limiter, fm.clock, rates_of(fm.settings))
     pushing = Pushing(**{"heartbeat": 15.0, **pace})
     origins = AllowedOrigins.among(())
-    socket = AgentSocket(dialect=V1, fm=fm, limits=limits, pushing=pushing, origins=origins)
+    addresses = Addresses.of(fm.settings)
+    socket = AgentSocket(dialect=V1, fm=fm, limits=limits, pushing=pushing, origins=origins, addresses=addresses)
     app = create_app(fm, beside=[WebSocketRoute("/quick", socket)])
     app.state.quick = pushing
     return app
@@ -203,7 +205,7 @@ async def test_a_closed_socket_stops_no_turn(opens: Opens, ana: Someone, fm: Fau
     await say(fm, turn, "a")
     first = await client.hear()
     client.socket.transport.abort()
-    await until(lambda: not app.state.pushing._taken)
+    await until(lambda: not app.state.pushing.taken)
 
     await say(fm, turn, "b")
     await answer(fm, turn)
@@ -452,7 +454,7 @@ async def test_a_user_has_so_many_sockets(opens: Opens, fm: FaultMaven, ana: Som
     """The next is refused for a while, signed in either way; another user's is not."""
     app = other(fm, seats=1)
     await (await opens(ana, to=app, path="/quick")).say("ping")
-    await until(lambda: bool(app.state.quick._taken))
+    await until(lambda: bool(app.state.quick.taken))
 
     with pytest.raises(InvalidStatus) as caught:
         await opens(ana, to=app, path="/quick")
@@ -463,6 +465,24 @@ async def test_a_user_has_so_many_sockets(opens: Opens, fm: FaultMaven, ana: Som
     his = await opens(bob, to=app, path="/quick")
     await his.say("ping")
     assert await his.hear() == {"type": "pong"}
+
+
+@pytest.mark.parametrize("prefix", ["/v1"])
+async def test_those_who_have_not_said_who_they_are_have_so_many_sockets(
+    opens: Opens, fm: FaultMaven, ana: Someone
+) -> None:
+    """One address has no more of them at once than one user may have; who is signed in is let in beside them."""
+    app = other(fm, seats=1)
+    await opens(to=app, path="/quick")
+    await until(lambda: bool(app.state.quick.taken))
+
+    with pytest.raises(InvalidStatus) as caught:
+        await opens(to=app, path="/quick")
+    hers = await opens(ana, to=app, path="/quick")
+    await hers.say("ping")
+
+    assert caught.value.response.status_code == 429
+    assert await hers.hear() == {"type": "pong"}
 
 
 @pytest.mark.parametrize("prefix", ["/v1"])
@@ -485,11 +505,11 @@ async def test_who_reads_nothing_is_hung_up_on(opens: Opens, fm: FaultMaven, ana
     client = await opens(ana, to=app, path="/quick", max_queue=1)
     turn = await asked(fm, ana)
     await client.say("follow", job_id=turn.job_id)
-    await until(lambda: app.state.quick._taken[ana.principal.user_id] == 2)
+    await until(lambda: app.state.quick.taken[ana.principal.user_id] == 2)
     client.socket.transport.pause_reading()
     await say(fm, turn, *["x" * 100_000] * 300)
 
-    await until(lambda: not app.state.quick._taken)
+    await until(lambda: not app.state.quick.taken)
 
     client.socket.transport.abort()
 

@@ -63,6 +63,19 @@ async def test_the_first_account_is_an_admins(root: Someone, ana: Someone) -> No
     assert (second["roles"], second["is_admin"]) == (["user"], False)
 
 
+async def test_where_accounts_are_given_nobody_opens_one(
+    clients: Clients, with_settings: Callable[..., FaultMaven], prefix: str
+) -> None:
+    """Without registration nothing is at its address, clients are told so, and who has an account signs in."""
+    fm = with_settings(registration=False)
+    http = await clients(create_app(fm), prefix, held=False)
+    await fm.auth.register(email=ACCOUNT["email"], password=ACCOUNT["password"])
+
+    assert (await http.post("/auth/register", json={**ACCOUNT, "email": "bob@example.org"})).status_code == 404
+    assert (await http.get("/auth/config")).json()["supports_registration"] is False
+    assert (await http.post("/auth/login", json=ACCOUNT)).status_code == 200
+
+
 async def test_an_address_is_registered_once(ana: Someone, anyone: AsyncClient) -> None:
     """A second account with the same address is a conflict that says so in its header."""
     answer = await anyone.post("/auth/register", json=ACCOUNT)

@@ -11,13 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from faultmaven_adapters.library import FaultMaven
 from faultmaven_domain.case import CaseService
 from faultmaven_domain.kernel.errors import (
+    Conflict,
     FaultMavenError,
     Forbidden,
     Misconfigured,
     RateLimited,
     StorageFull,
     Unavailable,
-    VersionConflict,
 )
 from faultmaven_http.app import create_app
 from faultmaven_http.middleware import Failures
@@ -158,7 +158,7 @@ def over(fm: FaultMaven, error: Exception) -> ASGIApp:
         (StorageFull(), 507, {}),
         (Misconfigured(), 503, {}),
         (Forbidden(), 403, {}),
-        (VersionConflict(), 409, {"x-error-code": "VERSION_CONFLICT"}),
+        (Conflict(), 409, {"x-error-code": "CONFLICT"}),
         (RateLimited(retry_after=7), 429, {"retry-after": "7"}),
         (FaultMavenError("It cannot be."), 500, {}),
     ],

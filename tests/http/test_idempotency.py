@@ -24,6 +24,7 @@ FILE = {"file": ("pool.md", b"# Pool\n\nRaise it.\n", "text/markdown")}
 NOTHING_NEW = {
     "/auth/dev-login",
     "/auth/login",
+    "/auth/login/initiate",
     "/auth/logout",
     "/auth/oauth/authorize",
     "/auth/oauth/revoke",

@@ -7,7 +7,6 @@ from httpx2 import Response
 from starlette.types import ASGIApp
 
 from faultmaven_adapters.library import FaultMaven
-from faultmaven_adapters.settings import Profile
 from faultmaven_http.app import create_app
 from tests.fakes.clock import NOON, FakeClock
 from tests.http.conftest import Clients, SignIn, Someone
@@ -136,12 +135,9 @@ async def test_a_forwarded_address_counts_from_trusted_proxies_only(
     assert answers[-1].status_code == status
 
 
-@pytest.mark.parametrize("profile", [Profile.TEAM, Profile.ENTERPRISE])
-async def test_the_published_figures_hold_elsewhere(
-    sign_in: SignIn, with_settings: Callable[..., FaultMaven], profile: Profile
-) -> None:
-    """In the other profiles they are on without being asked for: 100, 10 and 50."""
-    ana = await sign_in("ana", into=create_app(with_settings(profile=profile)))
+async def test_the_published_figures_hold(sign_in: SignIn, with_settings: Callable[..., FaultMaven]) -> None:
+    """Where limits are on they are, unless others are set: 100, 10 and 50."""
+    ana = await sign_in("ana", into=create_app(with_settings(rate_limits=True)))
 
     read, found = await ana.http.get("/cases"), await search(ana)
     added = await ana.http.post("/knowledge/documents", json={"title": "A", "content": "B"})

@@ -75,6 +75,17 @@ async def test_nothing_is_ready_without_the_database(clients: Clients, over: Cal
     assert "hunter2" not in health.text + ready.text
 
 
+async def test_a_module_s_own_database_is_its_own_alone(clients: Clients, over: Callable[..., ASGIApp]) -> None:
+    """A module with a database of its own hangs on that one, and no other module does."""
+    http = await clients(over(**{"database": well, "database case": ill, "redis": well}))
+
+    health, ready = await http.get("/health"), await http.get("/health/ready")
+
+    services = health.json()["services"]
+    assert [name for name, how in services.items() if how != "healthy"] == ["case"]
+    assert (ready.status_code, ready.json()["error"]["details"]) == (503, {"dependencies": ["database case"]})
+
+
 async def test_health_is_asked_once_a_second(fm: FaultMaven, clients: Clients) -> None:
     """Any number of callers within a second, together or in turn, cost the dependencies one ping."""
     clock, pings = FakeClock(), 0

@@ -17,17 +17,23 @@ from faultmaven_domain.auth import AuthService
 from faultmaven_http.app import create_app
 from tests.contracts.identity_provider import BACK, CHALLENGE, VERIFIER
 from tests.http.conftest import Clients
-from tests.standins.oidc import StandInIssuer
-from tests.standins.oidc.issuer import AUDIENCE, CLIENT, SECRET
+from tests.standins.oidc import Place, StandInIssuer
+from tests.standins.oidc.issuer import AUDIENCE, CLIENT, SECRET, in_the_clear
 from tests.standins.running import running
 
 LEAVING = {"redirect_uri": BACK, "code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    place = Place()
+    with running(place) as place.url:
+        yield place
+
+
 @pytest.fixture
-def issuer() -> Iterator[StandInIssuer]:
-    issuer = StandInIssuer()
-    with running(issuer) as issuer.url:
+def issuer(place: Place) -> Iterator[StandInIssuer]:
+    with place.let_to(StandInIssuer()) as issuer:
         yield issuer
 
 
@@ -38,15 +44,16 @@ async def person(
     """A caller of a server that takes the issuer's word."""
     own = JwtIdentityProvider("x" * 40, fm.auth.transactions, fm.clock, fm.ids)
     terms = Terms(audience=AUDIENCE, client_id=CLIENT, client_secret=SECRET)
-    identity = OidcIdentityProvider(own, Issuer(issuer.url, fm.clock), terms)
-    settings = with_settings(identity_provider=Identity.OIDC, oidc_client_id=CLIENT)
+    identity = OidcIdentityProvider(own, Issuer(issuer.url, fm.clock, in_the_clear()), terms)
+    chosen = {"identity_provider": Identity.OIDC, "oidc_issuer": issuer.name, "oidc_client_id": CLIENT}
+    settings = with_settings(**chosen, oauth_redirects=(BACK,))
     auth = evolve(fm.auth, identity=identity)
     yield await clients(create_app(evolve(settings, services={**fm.services, AuthService: auth})), prefix)
     await identity.close()
 
 
 async def at_its_page(address: str) -> dict[str, str]:
-    async with AsyncClient() as browser:
+    async with in_the_clear() as browser:
         query = parse_qs(urlsplit((await browser.get(address)).headers["location"]).query)
     return {"code": query["code"][0], "state": query["state"][0]}
 
@@ -57,6 +64,8 @@ async def test_a_browser_signs_in_elsewhere(method: str, person: AsyncClient) ->
     told = (await person.request(method, "/auth/login/initiate", params=LEAVING)).json()
     back = await at_its_page(told["authorization_url"])
     assert back["state"] == told["state"]
+    elsewhere = {**back, "code_verifier": VERIFIER, "iss": "https://elsewhere.example/"}
+    assert (await person.get("/auth/callback", params=elsewhere)).json()["error"]["code"] == "INVALID_GRANT"
 
     answer = await person.get("/auth/callback", params={**back, "code_verifier": VERIFIER})
 
@@ -66,6 +75,19 @@ async def test_a_browser_signs_in_elsewhere(method: str, person: AsyncClient) ->
     bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     assert (await person.get("/auth/me", headers=bearer)).json()["display_name"] == "Ana"
     assert (await person.get("/auth/callback", params={**back, "code_verifier": VERIFIER})).status_code in (400, 422)
+
+
+async def test_its_own_page_is_one_to_come_back_to(person: AsyncClient, issuer: StandInIssuer) -> None:
+    """Whatever OAUTH_REDIRECTS says; and who signs out here is told where to sign out there, and comes back to it."""
+    page = f"{str(person.base_url).partition('/v1')[0].removesuffix('/api')}/login"
+    leaving = {**LEAVING, "redirect_uri": page}
+    back = await at_its_page((await person.post("/auth/login/initiate", params=leaving)).json()["authorization_url"])
+    answer = (await person.get("/auth/callback", params={**back, "code_verifier": VERIFIER})).json()
+
+    bearer = {"Authorization": f"Bearer {answer['access_token']}"}
+    left = (await person.post("/auth/logout", headers=bearer)).json()["issuer_logout_url"]
+    assert left.startswith(f"{issuer.url}/oidc/logout?")
+    assert parse_qs(urlsplit(left).query)["post_logout_redirect_uri"] == [page]
 
 
 async def test_its_tokens_open_the_api(person: AsyncClient, issuer: StandInIssuer) -> None:
@@ -114,6 +136,8 @@ async def test_accounts_are_the_issuers(person: AsyncClient) -> None:
     account = {"email": "eve@example.org", "password": "correct horse"}
 
     assert config["supports_registration"] is False
+    assert config["passwordless"] is False
+    assert config["issuer_name"] == "127.0.0.1"
     assert config["issuer_endpoint"].endswith("/auth/login/initiate")
     assert (await person.post("/auth/register", json=account)).status_code == 404
     assert (await person.get("/meta/capabilities")).json()["features"]["sso"] is True
@@ -126,3 +150,4 @@ async def test_without_an_issuer_there_is_no_page(anyone: AsyncClient) -> None:
     config = (await anyone.get("/auth/config")).json()
     assert config["supports_registration"] is True
     assert config["issuer_endpoint"] is None
+    assert config["issuer_name"] is None

@@ -56,8 +56,3 @@ def jobs_and_outbox(module: str) -> None:
     table(outbox, *texts("id", "topic", "payload"), *moments("put_at"), *moments("sent_at", null=True))
     index(outbox, "id", "id", unique=True)
     index(outbox, "sending", "sent_at", "seq")
-
-
-def drop(*tables: str) -> None:
-    for name in tables:
-        op.drop_table(name)

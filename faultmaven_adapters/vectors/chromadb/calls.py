@@ -12,7 +12,8 @@ log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 #: How every collection compares: ``configuration`` of ChromaDB's own. With 200 candidates in the graph, in place of
-#: 100, it misses none of the nearest ten among 50,000.
+#: 100, alerts find 1.000 of their nearest ten, in place of 0.988, and 0.998 of their nearest fifty, in place of 0.987,
+#: among 10,000 vectors mixed of those of runbooks.
 CONFIGURATION: dict[str, Any] = {"hnsw": {"space": "cosine", "ef_search": 200}}
 
 #: By the name ChromaDB gives the error, or by its words; anything else is Unavailable.
@@ -63,8 +64,8 @@ class Chroma(Protocol):
 
     async def count(self, id: str) -> int: ...
 
-    async def names(self, id: str) -> list[str]:
-        """The ids of all rows."""
+    async def names(self, id: str, where: Row | None = None) -> list[str]:
+        """The ids of all rows, or of those that a condition lets through."""
         ...
 
     async def rows(self, id: str, names: Sequence[str]) -> dict[str, Row]:

@@ -63,8 +63,9 @@ class EmbeddedChroma:
     async def count(self, id: str) -> int:
         return await self._run(lambda _: self._of(id).count())
 
-    async def names(self, id: str) -> list[str]:
-        return await self._run(lambda _: self._of(id).get(include=[])["ids"])
+    async def names(self, id: str, where: Row | None = None) -> list[str]:
+        condition: dict[str, Any] | None = dict(where) if where else None
+        return await self._run(lambda _: self._of(id).get(where=condition, include=[])["ids"])
 
     async def rows(self, id: str, names: Sequence[str]) -> dict[str, Row]:
         found = await self._run(lambda _: self._of(id).get(ids=list(names), include=["metadatas"]))

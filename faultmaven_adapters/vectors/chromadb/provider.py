@@ -7,17 +7,17 @@ last, by which a reader knows at each search whether it has everything.
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from attrs import define, field, frozen
 
-from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
+from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.knowledge import IndexMismatch, Passage, PassageHit, Scope
 
 from ..held_words import HeldWords
+from ..names import checked_name
 from .calls import Chroma, Gone, Kept, Row
 from .rows import digest_of, of_document, outdated, passage_of, row_of, within
 
@@ -27,8 +27,6 @@ ATTEMPTS = 6
 READ_AT_ONCE = 500
 #: ChromaDB keeps nothing without a vector, and these are not compared.
 _NO_VECTOR = (1.0,)
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @define
@@ -105,6 +103,13 @@ class ChromaVectorProvider:
         for part in ("vectors", "words"):
             await self.chroma.remove(_named(collection, part))
 
+    async def holds(self, collection: str, document_id: str, *, revision: str) -> bool:
+        kept, where = await self._kept(collection, "words"), of_document(document_id, revision=revision)
+        try:
+            return kept is not None and bool(await self.chroma.names(kept.id, where))
+        except Gone:
+            return False
+
     async def tidy(self, collection: str) -> None:
         """ChromaDB keeps its graph and its log in order by itself."""
 
@@ -166,9 +171,7 @@ class ChromaVectorProvider:
 
 def _named(collection: str, part: str) -> str:
     """A name that ChromaDB takes, whatever letter ours begins with, and that is told from others' on its server."""
-    if not _NAME.fullmatch(collection):
-        raise InvalidInput("A collection's name is letters, digits, _ and -, 64 at most.", field="collection")
-    return f"faultmaven.{collection}.{part}"
+    return f"faultmaven.{checked_name(collection)}.{part}"
 
 
 def _mark() -> Row:

@@ -55,8 +55,8 @@ class ChromaServer:
     async def count(self, id: str) -> int:
         return int(await self._called("GET", f"/{id}/count"))
 
-    async def names(self, id: str) -> list[str]:
-        found = await self._called("POST", f"/{id}/get", {"include": []})
+    async def names(self, id: str, where: Row | None = None) -> list[str]:
+        found = await self._called("POST", f"/{id}/get", {"include": [], "where": where})
         return list(found["ids"])
 
     async def rows(self, id: str, names: Sequence[str]) -> dict[str, Row]:

@@ -19,6 +19,7 @@ from faultmaven_domain.knowledge import (
     EmbeddingRequested,
     KnowledgeService,
     SearchResult,
+    VectorProvider,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.embedding_model import FakeModel
@@ -48,6 +49,11 @@ class Room:
         """The same room after a restart with another model."""
         here = evolve(self.here, embeddings=model)
         return evolve(self, here=here, knowledge=self.reach(here), model=model)
+
+    def with_vectors(self, vectors: VectorProvider) -> "Room":
+        """The same room over another index."""
+        here = evolve(self.here, vectors=vectors)
+        return evolve(self, here=here, knowledge=self.reach(here))
 
     async def put(self, data: bytes, key: str | None = None) -> StoredFile:
         key = await self.here.files.upload(key or f"knowledge/{self.ids.new('f')}", data, "text/plain")

@@ -1,9 +1,11 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 from attrs import evolve
 
+from faultmaven_adapters.memory.vectors import MemoryVectorProvider
 from faultmaven_domain.kernel.errors import Forbidden, InvalidInput, Unavailable
 from faultmaven_domain.kernel.jobs import JobState
 from faultmaven_domain.knowledge import DocumentStatus, EmbeddingRequested, IndexMismatch, Scope, SearchMode
@@ -345,6 +347,53 @@ async def test_a_model_that_comes_later_embeds_what_is_there(room: Room) -> None
     assert await room.knowledge.start() == 0
     assert sorted(await room.titles("alpha", mode=SearchMode.SEMANTIC)) == ["A", "G"]
     assert [d.embedded_with for d in (await room.knowledge.list(principal=BOB)).items] == ["fake/1"]
+
+
+async def test_an_index_that_is_behind_is_filled(room: Room) -> None:
+    """A start over an empty store, or one with earlier revisions, asks for everything; over the right one, nothing."""
+    assert await room.knowledge.start() == 0
+    await room.taught("A", "alpha")
+    await room.taught("B", "alpha")
+    assert await room.knowledge.start() == 0
+
+    moved = room.with_vectors(MemoryVectorProvider())
+    assert await moved.knowledge.start() == 2
+    await moved.work()
+    assert await moved.knowledge.start() == 0
+    assert await room.titles("alpha") == []
+
+    assert await room.knowledge.start() == 2
+    await room.work()
+    assert sorted(await room.titles("alpha")) == ["A", "B"]
+    assert await room.knowledge.start() == 0
+
+
+async def test_one_overtaken_at_a_start_is_not_missing(room: Room) -> None:
+    """A document that is indexed again, or deleted, while the start looks for it does not make the index behind."""
+
+    class Meanwhile(MemoryVectorProvider):
+        async def holds(self, collection: str, document_id: str, *, revision: str) -> bool:
+            if changes:
+                await changes.pop()()
+            return await super().holds(collection, document_id, revision=revision)
+
+    busy = room.with_vectors(Meanwhile())
+    changes: list[Callable[[], Awaitable[object]]] = []
+    await busy.taught("A", "alpha")
+    document_id = await busy.taught("B", "alpha")
+
+    async def again() -> None:
+        await busy.knowledge.update(principal=ANA, document_id=document_id, content="alpha beta")
+        await busy.work()
+
+    async def gone() -> None:
+        await busy.knowledge.delete(principal=ANA, document_id=document_id)
+        await busy.work()
+
+    for change in (again, gone):
+        changes.append(change)
+        assert await busy.knowledge.start() == 0
+        assert not changes
 
 
 async def test_another_model_is_refused_until_the_index_is_rebuilt(room: Room) -> None:

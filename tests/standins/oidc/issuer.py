@@ -5,24 +5,30 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
+import httpx2
 from attrs import define, field
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from faultmaven_adapters.identity.issuer import new_client
+
 Key = RSAKey | ECKey
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 CLIENT, SECRET, AUDIENCE = "panel", "the client's secret", "https://faultmaven.example/api"
 ANA = {"sub": "auth0|ana", "name": "Ana", "nickname": "ana", "email": "ana@example.com", "groups": ["sre"]}
 
@@ -50,6 +56,8 @@ class StandInIssuer:
     changes: dict[str, Any] = field(factory=dict)  # to what it publishes of itself
     id_changes: dict[str, Any] = field(factory=dict)  # to its ID tokens
     garbage: bytes | None = None  # what it answers with instead
+    instead: Callable[[], Response] | None = None  # a whole answer of another kind
+    refuses: str | None = None  # why it lets nobody in
     _codes: dict[str, dict[str, str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,6 +110,7 @@ class StandInIssuer:
             "token_endpoint": f"{self.url}/oauth/token",
             "userinfo_endpoint": f"{self.url}/userinfo",
             "jwks_uri": f"{self.url}/.well-known/jwks.json",
+            "end_session_endpoint": f"{self.url}/oidc/logout",
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["HS256", "RS256"],
@@ -116,6 +125,9 @@ class StandInIssuer:
     async def _authorize(self, request: Request) -> Response:
         """Its page, at which everybody is signed in already."""
         asked = dict(request.query_params)
+        if self.refuses is not None:
+            no = {"error": "access_denied", "error_description": self.refuses, "state": asked["state"]}
+            return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(no)}", 302)
         code = secrets.token_urlsafe(16)
         self._codes[code] = asked
         answer = urlencode({"code": code, "state": asked["state"]})
@@ -136,6 +148,7 @@ class StandInIssuer:
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if asked is None or asked["code_challenge"] != proof or asked["redirect_uri"] != form.get("redirect_uri"):
+            self.asked["in vain"] += 1
             return JSONResponse({"error": "invalid_grant", "error_description": "Invalid authorization code"}, 403)
         told = {"aud": CLIENT, "azp": None, "scope": None, "nonce": asked.get("nonce"), **self.id_changes}
         said = {"access_token": self.token(), "id_token": self.token(**told), "token_type": "Bearer"}
@@ -160,8 +173,27 @@ class StandInIssuer:
             await asyncio.sleep(0.01)
         if self.dead:
             return Response(b"out of order", 503)
+        if self.instead is not None:
+            return self.instead()
         body = json.dumps(said).encode() if self.garbage is None else self.garbage
         return Response(body, media_type="application/json")
+
+
+def in_the_clear() -> httpx2.AsyncClient:
+    """A client that trusts no certificate: to load those of this machine takes a tenth of a second."""
+    return new_client(_NOBODY)
+
+
+def dripping(drops: int = sys.maxsize, at_last: bytes = b"") -> Response:
+    """A refusal of a byte at a time, fifty in a second, which as good as never comes to an end, or says it at last."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(drops):
+            yield b" "
+            await asyncio.sleep(0.02)
+        yield at_last
+
+    return StreamingResponse(body(), 400, media_type="application/json")
 
 
 @define(eq=False)

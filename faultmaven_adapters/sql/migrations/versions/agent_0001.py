@@ -1,6 +1,6 @@
 """Turns: questions and the answers they got."""
 
-from faultmaven_adapters.sql.migrations.first import drop, index, jobs_and_outbox, moments, table, texts
+from faultmaven_adapters.sql.migrations.first import index, jobs_and_outbox, moments, table, texts
 
 revision = "agent_0001"
 down_revision = None
@@ -19,7 +19,3 @@ def upgrade() -> None:
     index("agent_turns", "id", "job_id", unique=True)
     index("agent_turns", "case", "case_id", "seq")
     jobs_and_outbox("agent")
-
-
-def downgrade() -> None:
-    drop("agent_turns", "agent_jobs", "agent_outbox")

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from faultmaven_adapters.sql.migrations.first import drop, index, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import index, moments, numbers, table, texts
 
 revision = "agent_0002"
 down_revision = "agent_0001"
@@ -23,7 +23,3 @@ def upgrade() -> None:
     index("agent_usage", "time", "created_at")
     index("agent_usage", "user", "user_id", "created_at")
     index("agent_usage", "case", "case_id")
-
-
-def downgrade() -> None:
-    drop("agent_usage")

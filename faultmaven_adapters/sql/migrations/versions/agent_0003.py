@@ -14,8 +14,3 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("agent_turns", *texts("intent", null=True))
     op.add_column("agent_turns", sa.Column("attachments", TEXT, nullable=False, server_default="[]"))
-
-
-def downgrade() -> None:
-    op.drop_column("agent_turns", "attachments")
-    op.drop_column("agent_turns", "intent")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import TEXT, drop, index, jobs_and_outbox, moments, table, texts
+from faultmaven_adapters.sql.migrations.first import TEXT, index, jobs_and_outbox, moments, table, texts
 
 revision = "auth_0001"
 down_revision = None
@@ -31,7 +31,3 @@ def upgrade() -> None:
     index("auth_token_families", "id", "family_id", unique=True)
     index("auth_token_families", "expiry", "expires_at")
     jobs_and_outbox("auth")
-
-
-def downgrade() -> None:
-    drop("auth_users", "auth_passwords", "auth_token_families", "auth_jobs", "auth_outbox")

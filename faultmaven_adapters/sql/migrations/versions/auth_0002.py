@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import drop, index, moments, table, texts
+from faultmaven_adapters.sql.migrations.first import index, moments, table, texts
 
 revision = "auth_0002"
 down_revision = "auth_0001"
@@ -24,11 +24,3 @@ def upgrade() -> None:
     )
     index("auth_codes", "id", "code_hash", unique=True)
     index("auth_codes", "expiry", "expires_at")
-
-
-def downgrade() -> None:
-    drop("auth_codes")
-    op.drop_index("auth_token_families_by_user", "auth_token_families")
-    for column in ("client_id", "scopes"):
-        op.drop_column("auth_token_families", column)
-    op.drop_column("auth_users", "is_dev_user")

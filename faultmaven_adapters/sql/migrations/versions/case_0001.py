@@ -1,6 +1,6 @@
 """Cases, what was said about them and the reports they end in."""
 
-from faultmaven_adapters.sql.migrations.first import drop, index, jobs_and_outbox, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import index, jobs_and_outbox, moments, numbers, table, texts
 
 revision = "case_0001"
 down_revision = None
@@ -39,7 +39,3 @@ def upgrade() -> None:
     index("case_reports", "id", "report_id", unique=True)
     index("case_reports", "case", "case_id", "seq")
     jobs_and_outbox("case")
-
-
-def downgrade() -> None:
-    drop("case_cases", "case_messages", "case_reports", "case_jobs", "case_outbox")

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from faultmaven_adapters.sql.migrations.first import drop, index, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import index, moments, numbers, table, texts
 
 revision = "case_0002"
 down_revision = "case_0001"
@@ -29,7 +29,3 @@ def upgrade() -> None:
         *moments("updated_at", null=True),
     )
     index("case_investigations", "id", "case_id", unique=True)
-
-
-def downgrade() -> None:
-    drop("case_investigations")

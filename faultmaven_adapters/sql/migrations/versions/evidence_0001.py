@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import TEXT, drop, index, jobs_and_outbox, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import TEXT, index, jobs_and_outbox, moments, numbers, table, texts
 
 revision = "evidence_0001"
 down_revision = None
@@ -28,7 +28,3 @@ def upgrade() -> None:
     index("evidence_items", "file", "file_key")
     op.create_table("evidence_reports", sa.Column("evidence_id", TEXT, primary_key=True), *texts("report"))
     jobs_and_outbox("evidence")
-
-
-def downgrade() -> None:
-    drop("evidence_items", "evidence_reports", "evidence_jobs", "evidence_outbox")

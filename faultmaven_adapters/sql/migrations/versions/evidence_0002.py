@@ -13,7 +13,3 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("evidence_items", sa.Column("metadata", TEXT, nullable=False, server_default="{}"))
-
-
-def downgrade() -> None:
-    op.drop_column("evidence_items", "metadata")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from faultmaven_adapters.sql.migrations.first import TEXT, drop, index, jobs_and_outbox, moments, numbers, table, texts
+from faultmaven_adapters.sql.migrations.first import TEXT, index, jobs_and_outbox, moments, numbers, table, texts
 
 revision = "knowledge_0001"
 down_revision = None
@@ -48,7 +48,3 @@ def upgrade() -> None:
         sa.Column("name", TEXT, primary_key=True),
     )
     jobs_and_outbox("knowledge")
-
-
-def downgrade() -> None:
-    drop("knowledge_documents", "knowledge_contents", "knowledge_collections", "knowledge_jobs", "knowledge_outbox")

@@ -18,7 +18,3 @@ def upgrade() -> None:
         sqlite_where=unowned,
         postgresql_where=unowned,
     )
-
-
-def downgrade() -> None:
-    op.drop_index("knowledge_documents_by_global_time", "knowledge_documents")
