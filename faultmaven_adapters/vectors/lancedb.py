@@ -72,6 +72,8 @@ class LanceVectorProvider:
     write_within: float = WRITE
     _connections: list["AsyncConnection"] = field(factory=list, init=False)
     _tables: dict[str, "AsyncTable"] = field(factory=dict, init=False)
+    #: Writes at once are each other's conflicts, which a bucket takes long to settle.
+    _turn: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     #: When this process last tidied a collection, on its running clock, and which version came of it.
     _tidied: dict[str, tuple[float, int]] = field(factory=dict, init=False)
     _tidying: set[str] = field(factory=set, init=False)
@@ -100,7 +102,8 @@ class LanceVectorProvider:
                 raise Unavailable("The index is not prepared.", collection=collection)
             merge = table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
             rows = _rows(passages, vectors, schema)
-            await _settled(lambda: merge.execute(rows, on_bad_vectors="null"))  # or else a null counts as bad
+            async with self._turn:
+                await _settled(lambda: merge.execute(rows, on_bad_vectors="null"))  # or else a null counts as bad
 
     async def search(self, collection: str, vector: Sequence[float], top_k: int, *, scope: Scope) -> list[PassageHit]:
         async with _meaning(self.search_within):
@@ -252,7 +255,8 @@ class LanceVectorProvider:
         async with _meaning(self.write_within):
             table = await self._table(collection)
             if table is not None and await table.count_rows(where):  # a delete of nothing would make a version too
-                await _settled(lambda: table.delete(where))
+                async with self._turn:
+                    await _settled(lambda: table.delete(where))
 
     async def _emptied(self, collection: str) -> None:
         table = await self._table(collection)
@@ -303,7 +307,7 @@ async def _settled(write: Callable[[], Awaitable[object]]) -> None:
             await write()
             return
         except RuntimeError as error:
-            if "conflict" not in str(error) or attempt == ATTEMPTS - 1:
+            if attempt == ATTEMPTS - 1 or not any(word in str(error) for word in ("conflict", "concurrent writers")):
                 raise
         await asyncio.sleep(0.02 * 2**attempt)
 
