@@ -12,10 +12,13 @@ nox.options.reuse_existing_virtualenvs = True
 PACKAGES = ("faultmaven_domain", "faultmaven_adapters", "faultmaven_http", "faultmaven_worker")
 
 
-def installed(session: nox.Session) -> None:
-    """Exactly what the lock file names, and the project itself."""
-    compiled = {"UV_COMPILE_BYTECODE": "1"}  # where Python may not write it, each process would compile it all again
-    session.install("--require-hashes", "-r", "requirements-dev.lock", env=compiled)
+def installed(session: nox.Session, *, compiled: bool = True) -> None:
+    """Exactly what the lock file names, and the project itself.
+
+    Compiled, as where Python may not write bytecode each process would compile it all again; one alone need not wait.
+    """
+    how = {"UV_COMPILE_BYTECODE": "1"} if compiled else {}
+    session.install("--require-hashes", "-r", "requirements-dev.lock", env=how)
     session.install("--no-deps", "-e", ".")
 
 
@@ -27,7 +30,7 @@ def _given(name: str) -> dict[str, str]:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, imports, banned calls."""
-    installed(session)
+    installed(session, compiled=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -35,7 +38,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """mypy --strict on the four packages."""
-    installed(session)
+    installed(session, compiled=False)
     session.run("mypy", *PACKAGES)
 
 
@@ -46,6 +49,14 @@ def tests(session: nox.Session) -> None:
     workers = str(max(3, os.cpu_count() or 1))  # some wait for a lease or a restart: two would leave processors idle
     how = session.posargs or ["-n", workers, "--dist", "worksteal", "--cov", "--cov-report=term", "tests"]
     session.run("pytest", *how, env={"PYTHONDONTWRITEBYTECODE": ""})  # else each server that is started compiles anew
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The property tests, each with thousands of examples."""
+    installed(session)
+    workers = str(max(2, os.cpu_count() or 1))
+    session.run("pytest", "-n", workers, "-m", "hypothesis", "--hypothesis-profile=fuzz", *(session.posargs or ["tests"]))
 
 
 @nox.session

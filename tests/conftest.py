@@ -1,8 +1,14 @@
 """What every run of the tests has."""
 
 import pytest
+from hypothesis import settings
 
 from tests.port_table import DECLARED, PortTable
+
+#: A property's examples, where a test does not say how many; `nox -s fuzz` has thousands.
+settings.register_profile("quick", settings(max_examples=40))
+settings.register_profile("fuzz", settings(max_examples=3_000, deadline=None))
+settings.load_profile("quick")
 
 
 def pytest_configure(config: pytest.Config) -> None:
