@@ -55,8 +55,8 @@ def tests(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """The property tests, each with thousands of examples."""
     installed(session)
-    workers = str(max(2, os.cpu_count() or 1))
-    session.run("pytest", "-n", workers, "-m", "hypothesis", "--hypothesis-profile=fuzz", *(session.posargs or ["tests"]))
+    how = ("-n", "auto", "-m", "hypothesis", "--hypothesis-profile=fuzz")
+    session.run("pytest", *how, *(session.posargs or ["tests"]))
 
 
 @nox.session
