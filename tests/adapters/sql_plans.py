@@ -30,6 +30,8 @@ from tests.adapters.sqlite_file import sqlite_file
 
 #: How long a table is; an owner has a fiftieth of it, a case and the like a thousandth.
 ROWS = 5_000
+#: What a line of a statement begins with, after its first.
+CLAUSES = "SELECT|FROM|WHERE|GROUP|HAVING|ORDER|LIMIT|OFFSET|UNION|EXCEPT|VALUES|SET|ON|RETURNING|FOR|WITH|AND|OR|USING"
 #: What may be sorted for a page: no more than a page has.
 SHORT = 50
 KINDS = "SELECT parameter_types::text[] FROM pg_prepared_statements"
@@ -64,9 +66,9 @@ def issued() -> Iterator[list[str]]:
 
 
 def issued_in(log: str) -> list[str]:
-    """The statements that a process wrote into its log, which told everything."""
-    records = re.findall(r"^\S+ \S+ DEBUG faultmaven_adapters\.sql\.gateway: (.*?)(?=^\d{4}-)", log, re.M | re.S)
-    return [" ".join(record.split()) for record in records]
+    """The statements that a process wrote into its log, which told everything; other words may come between them."""
+    record = rf"^\S+ \S+ DEBUG faultmaven_adapters\.sql\.gateway: (.*(?:\n(?:[ (]|(?:{CLAUSES})\b).*)*)"
+    return [" ".join(found.split()) for found in re.findall(record, log, re.M)]
 
 
 class Planner:
