@@ -52,15 +52,31 @@ class Door:
         for writer in list(self._inside):
             writer.transport.abort()
 
+    async def _emptied(self) -> None:
+        """Shut for good, with nobody left inside or on the threshold."""
+        await self._shut()
+        await asyncio.sleep(0)  # whoever was just let in is inside by now
+        await self._shut()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        await asyncio.sleep(0)  # until the connections' ends were told
+
     async def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, onward = await asyncio.open_connection("127.0.0.1", self.behind)
-        self._inside |= {writer, onward}
+        self._inside.add(writer)
         try:
-            await asyncio.gather(self._carried(reader, onward, True), self._carried(there, writer, False))
+            there, onward = await asyncio.open_connection("127.0.0.1", self.behind)
+            self._inside.add(onward)
+            try:
+                await asyncio.gather(self._carried(reader, onward, True), self._carried(there, writer, False))
+            finally:
+                self._inside.discard(onward)
+                onward.close()
         finally:
-            for one in (writer, onward):
-                self._inside.discard(one)
-                one.close()
+            self._inside.discard(writer)
+            writer.close()
 
     async def _carried(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, inward: bool) -> None:
         with suppress(ConnectionError):
@@ -86,7 +102,7 @@ def door_to(address: str) -> Iterator[Door]:
         door.open()
         yield door
     finally:
-        door.shut()
+        door._done(door._emptied())
         door._loop.call_soon_threadsafe(door._loop.stop)
         thread.join()
         door._loop.close()
