@@ -47,15 +47,18 @@ class Door:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        server, self._server = self._server, None
+        if server is not None:
+            for socket in server.sockets:
+                self._loop.remove_reader(socket)
+            for _ in range(5):  # who was taken in already would be left lying, were the server closed meanwhile
+                await asyncio.sleep(0)
+            server.close()
         for writer in list(self._inside):
             writer.transport.abort()
 
     async def _emptied(self) -> None:
-        """Shut for good, with nobody left inside or on the threshold."""
-        await self._shut()
-        await asyncio.sleep(0)  # whoever was just let in is inside by now
+        """Shut for good, with nobody left inside."""
         await self._shut()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
