@@ -116,7 +116,8 @@ async def _fetched(url: str, statements: list[str]) -> list[list[tuple[Any, ...]
             await connection.close(timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
         raise Away from error
-    except asyncpg.OperatorInterventionError as error:  # shutting down, starting
+    except (asyncpg.OperatorInterventionError, asyncpg.InternalClientError, AttributeError) as error:
+        # Shutting down, starting; and of a connection that was cut asyncpg may tell with whatever comes up.
         raise Away from error
 
 

@@ -38,6 +38,8 @@ class Player:
     files: int = 3
     turns: int = 2
     plays: int = 0
+    #: How long it waits for a job.
+    patience: float = HANGING
     #: What ended the thread, were it not the end of the play.
     broken: BaseException | None = None
     _client: Client = field(init=False)
@@ -155,11 +157,11 @@ class Player:
 
     def _polled(self, path: str, asked: Asked) -> Iterator[Any]:
         """Answers of an address, pause by pause, as long as it is worth waiting. Raises: Stopped."""
-        deadline = time.monotonic() + HANGING
+        deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
             yield self.until(lambda: self._client.call("GET", path))
             pause()
-        self.ledger.complain(f"{asked} hung for {HANGING:.0f} s")
+        self.ledger.complain(f"{asked} hung for {self.patience:.0f} s")
 
     def _ended(self, asked: Asked) -> None:
         for job in self._polled(f"/v1/jobs/{asked.job_id}", asked):
