@@ -99,7 +99,7 @@ async def open(
             await relay.release()
         if "knowledge" in modules:
             await fm.knowledge.start(rebuild=rebuild)
-        watch = JobWatch(books, opening.clock, time.monotonic)
+        watch = JobWatch(books, time.monotonic)
         stack.push_async_callback(_ended, asyncio.create_task(_relay(relay, opening.outbox), name="relay"))
         stack.push_async_callback(_ended, asyncio.create_task(_watch(watch, opening.outbox), name="watch"))
         if isinstance(opening.queue, MemoryJobQueue):

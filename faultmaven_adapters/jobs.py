@@ -13,7 +13,7 @@ from faultmaven_domain.agent import AgentService, ChatTurnRequested, ReportReque
 from faultmaven_domain.case import CaseDeleted, PostMortemRequested
 from faultmaven_domain.evidence import EvidenceService, ExtractionRequested, FilesDropped
 from faultmaven_domain.kernel.backlog import Backlog
-from faultmaven_domain.kernel.errors import FaultMavenError
+from faultmaven_domain.kernel.errors import FaultMavenError, Unavailable
 from faultmaven_domain.kernel.events import Message
 from faultmaven_domain.kernel.job_desk import WorkCancelled
 from faultmaven_domain.kernel.job_runner import JobRunner
@@ -33,11 +33,12 @@ _converter.register_structure_hook_func(lambda kind: kind is object, lambda valu
 
 @frozen
 class Job:
-    """A message's type, who acts on it, and how long one try may take."""
+    """A message's type, who acts on it, and how long one try may take; ``patient`` where nobody sits and waits."""
 
     message: type[Message]
     use_cases: tuple[tuple[type, str], ...]
     timeout: timedelta
+    patient: bool = True
 
 
 JOBS: dict[str, Job] = {
@@ -47,9 +48,9 @@ JOBS: dict[str, Job] = {
         Job(DocumentDeleted, ((KnowledgeService, "forget"),), timedelta(minutes=2)),
         Job(ExtractionRequested, ((EvidenceService, "extract"),), timedelta(minutes=30)),
         Job(FilesDropped, ((EvidenceService, "drop_files"),), timedelta(minutes=2)),
-        Job(ChatTurnRequested, ((AgentService, "answer"),), MODEL_JOB),
-        Job(PostMortemRequested, ((AgentService, "write_post_mortem"),), MODEL_JOB),
-        Job(ReportRequested, ((AgentService, "write_report"),), MODEL_JOB),
+        Job(ChatTurnRequested, ((AgentService, "answer"),), MODEL_JOB, patient=False),
+        Job(PostMortemRequested, ((AgentService, "write_post_mortem"),), MODEL_JOB, patient=False),
+        Job(ReportRequested, ((AgentService, "write_report"),), MODEL_JOB, patient=False),
         Job(CaseDeleted, ((EvidenceService, "forget_case"), (AgentService, "forget_case")), timedelta(minutes=5)),
     )
 }
@@ -75,10 +76,13 @@ class JobHandler:
     jobs: JobService
     #: What a process does by itself, by its kind: with the payload, within a time.
     own: Mapping[str, tuple[Callable[[dict[str, Any]], Awaitable[object]], timedelta]] = field(factory=dict)
+    #: A worker is there for as long as it takes; whoever ran a single command is told soon.
+    patient: bool = False
 
     async def __call__(self, kind: str, payload: dict[str, Any], job_id: str) -> None:
         """Raises: TryAgain, for the queue."""
-        await self.runner.run(job_id, lambda: self._run(kind, payload, job_id))
+        patient = self.patient and kind in JOBS and JOBS[kind].patient
+        await self.runner.run(job_id, lambda: self._run(kind, payload, job_id), patient=patient)
 
     async def _run(self, kind: str, payload: dict[str, Any], job_id: str) -> None:
         if kind in self.own:
@@ -102,7 +106,12 @@ class JobHandler:
                 if done:
                     task.result()
                     return
-                if (await self.jobs.beat(job_id=job_id)).state is JobState.CANCELLED:  # or ClaimLost is raised
+                try:
+                    beaten = await self.jobs.beat(job_id=job_id)
+                except Unavailable as error:  # who took the job over meanwhile is noticed once it is back
+                    log.warning("job %s shows no sign of life for now: %s", job_id, error.message)
+                    continue
+                if beaten.state is JobState.CANCELLED:  # or ClaimLost is raised
                     raise WorkCancelled
         finally:
             if not task.done():

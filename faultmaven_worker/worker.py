@@ -38,6 +38,7 @@ async def run_worker(fm: FaultMaven) -> None:
         runner=fm.services[JobRunner],
         jobs=fm.services[JobService],
         own={CLEAN_UP: (partial(clean_up, fm), LONGEST)},
+        patient=True,
     )
     timeouts = {kind: len(job.use_cases) * job.timeout + SLACK for kind, job in JOBS.items()}
     timeouts[CLEAN_UP] = LONGEST + SLACK

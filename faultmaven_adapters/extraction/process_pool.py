@@ -32,9 +32,13 @@ GRACE = 5.0  # seconds a process has to leave by itself
 class WorkerDied(Unavailable):
     """The process doing this ended before it was done."""
 
+    passes = False
+
 
 class WorkerTooSlow(Unavailable):
     """This took longer than it may, and was stopped."""
+
+    passes = False
 
 
 @define(eq=False)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Double,
     Index,
@@ -53,6 +54,7 @@ def jobs_of(metadata: MetaData, module: str) -> Stored[Job]:
         moment("heartbeat_at", null=True),
         text("error", null=True),
         moment("finished_at", null=True),
+        Column("deaths", BigInteger, nullable=False, server_default="0"),
         Index(f"{module}_jobs_by_id", "job_id", unique=True),
         Index(f"{module}_jobs_by_owner", "owner_id", "created_at", "seq"),
         Index(f"{module}_jobs_by_state", "state", "created_at", "seq"),

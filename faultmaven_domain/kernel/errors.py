@@ -85,6 +85,8 @@ class Unavailable(FaultMavenError):
 
     code = "SERVICE_UNAVAILABLE"
     final = False
+    #: True where it comes back whatever is asked of it; False where it may be the asking that brings it down.
+    passes = True
 
 
 class Busy(Unavailable):

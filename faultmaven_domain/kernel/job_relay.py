@@ -54,7 +54,7 @@ class JobRelay:
             async with transactions.begin() as unit:
                 running = await unit.jobs.of_owner(None, states=(JobState.RUNNING,), limit=10_000)
                 for job in running:
-                    await unit.jobs.save(job.put_back(error="Its worker died while it ran."))
+                    await unit.jobs.save(job.orphaned())
                 await unit.outbox.mark_unsent([job.job_id for job in running])
             released += len(running)
         return released

@@ -13,13 +13,15 @@ from datetime import timedelta
 from attrs import frozen
 
 from .clock import Clock
-from .errors import FaultMavenError
+from .errors import FaultMavenError, Unavailable
 from .job_desk import ClaimLost, TryAgain, WorkCancelled, working
 from .job_service import JobBooks
-from .jobs import LEASE, MAX_ATTEMPTS, Job, JobState
+from .jobs import LEASE, MAX_ATTEMPTS, MAX_DEATHS, MAX_OUTAGES, Job, JobState
 from .unit_of_work import Transactions, UnitOfWork
 
 log = logging.getLogger(__name__)
+#: Between one try and the next, in seconds. Before long the relay sends again whatever waits.
+LONGEST_PAUSE = 1.5 * LEASE.total_seconds()
 
 
 @frozen
@@ -27,11 +29,12 @@ class JobRunner:
     books: JobBooks
     clock: Clock
 
-    async def run(self, job_id: str, use_case: Callable[[], Awaitable[object]]) -> None:
+    async def run(self, job_id: str, use_case: Callable[[], Awaitable[object]], *, patient: bool = False) -> None:
         """Run the use-case under the job's claim, unless the job has ended.
 
-        An error that is final fails the job with its message; any other puts it back, until it was begun MAX_ATTEMPTS
-        times; one that raises TryAgain has not begun at all, and is handed back. Raises: TryAgain, for the queue: as
+        An error that is final fails the job with its message; any other puts it back, until it went wrong MAX_ATTEMPTS
+        times, or, ``patient``, MAX_OUTAGES times where something was away. One that raises TryAgain has not begun at
+        all, and is handed back. Raises: TryAgain, for the queue: as
         long as the row has not ended, the message stays there.
         """
         found = await self._claim(job_id)
@@ -53,11 +56,14 @@ class JobRunner:
         except ClaimLost:
             await self._settle(job, transactions, lambda current: current)
         except FaultMavenError as error:
-            log.warning("job %s (%s), attempt %d: %s", job_id, job.kind, job.attempts, error.message)
-            await self._stumbled(job, transactions, error.message, final=error.final)
+            outage = patient and isinstance(error, Unavailable) and error.passes
+            most = 0 if error.final else MAX_OUTAGES if outage else MAX_ATTEMPTS
+            level = logging.INFO if MAX_ATTEMPTS < job.mishaps < most else logging.WARNING
+            log.log(level, "job %s (%s), attempt %d: %s", job_id, job.kind, job.attempts, error.message)
+            await self._stumbled(job, transactions, error.message, most=most)
         except Exception:
             log.exception("job %s (%s), attempt %d", job_id, job.kind, job.attempts)
-            await self._stumbled(job, transactions, "An internal error; the server's log says more.", final=False)
+            await self._stumbled(job, transactions, "An internal error; the server's log says more.", most=MAX_ATTEMPTS)
         else:
             await self._settle(job, transactions, lambda current: current.finished(at=self.clock.now()))
 
@@ -75,20 +81,20 @@ class JobRunner:
                 now = self.clock.now()
                 if job.held(at=now):
                     raise TryAgain(job.lease_left(at=now))
-                if job.attempts < MAX_ATTEMPTS:
+                job = job.orphaned()
+                if job.deaths < MAX_DEATHS:
                     return await unit.jobs.save(job.begun(at=now)), transactions
-                why = job.error or "Its worker died each time."
-                await unit.jobs.save(job.finished(at=now, error=f"Given up after {job.attempts} tries. {why}"))
+                await unit.jobs.save(job.finished(at=now, error=f"Given up after {job.attempts} tries. {job.error}"))
                 await unit.outbox.park(job_id)
                 return None
         log.warning("job %s has no row; nothing to do", job_id)
         return None
 
-    async def _stumbled(self, job: Job, transactions: Transactions[UnitOfWork], why: str, *, final: bool) -> None:
-        if final or job.attempts >= MAX_ATTEMPTS:
+    async def _stumbled(self, job: Job, transactions: Transactions[UnitOfWork], why: str, *, most: int) -> None:
+        if job.mishaps >= most:
             await self._settle(job, transactions, lambda current: current.finished(at=self.clock.now(), error=why))
         elif await self._settle(job, transactions, lambda current: current.put_back(error=why)):
-            raise TryAgain(timedelta(seconds=2**job.attempts))
+            raise TryAgain(timedelta(seconds=min(LONGEST_PAUSE, 2**job.mishaps)))
 
     async def _settle(
         self, job: Job, transactions: Transactions[UnitOfWork], change: Callable[[Job], Job]

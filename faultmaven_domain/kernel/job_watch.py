@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 from attrs import define, field, frozen
 
-from .clock import Clock
 from .job_service import JobBooks
-from .jobs import BEAT, LEASE, Job, JobState
+from .jobs import LEASE, Job, JobState
 from .unit_of_work import Transactions, UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,6 @@ class JobWatch:
     """One per process, asked to look about every second; ``elapsed`` is a time in seconds that only ever goes on."""
 
     books: JobBooks
-    clock: Clock
     elapsed: Callable[[], float]
     _seen: dict[str, _Sight] = field(factory=dict, init=False)
     _looked: float | None = field(default=None, init=False)
@@ -53,17 +51,11 @@ class JobWatch:
             for job in running:
                 before = self._seen.get(job.job_id)
                 seen[job.job_id] = before if before and _same(before.job, job) else _Sight(job, now)
-            silent = [job for job in running if self._is_silent(job, now - seen[job.job_id].since)]
+            silent = [job for job in running if now - seen[job.job_id].since >= LEASE.total_seconds()]
             if silent:
                 freed += await self._free(transactions, silent)
         self._seen = seen
         return freed
-
-    def _is_silent(self, job: Job, seconds: float) -> bool:
-        """For a lease; for a good beat where whoever looks came later, and the last sign of life is a lease old."""
-        if seconds >= LEASE.total_seconds():
-            return True
-        return seconds >= 1.5 * BEAT.total_seconds() and not job.held(at=self.clock.now())
 
     async def _free(self, transactions: Transactions[UnitOfWork], silent: list[Job]) -> int:
         freed = []
@@ -71,7 +63,7 @@ class JobWatch:
             for job in silent:
                 current = await unit.jobs.get(job.job_id)
                 if current is not None and _same(current, job):
-                    await unit.jobs.save(current.put_back(error="Its worker died while it ran."))
+                    await unit.jobs.save(current.orphaned())
                     freed.append(job.job_id)
             await unit.outbox.mark_unsent(freed)
         for job_id in freed:

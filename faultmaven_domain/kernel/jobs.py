@@ -29,13 +29,20 @@ ENDED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 LEASE = timedelta(seconds=10)
 #: How often a worker shows that it lives.
 BEAT = LEASE / 4
-#: How often a job is begun before it is parked as failed; a retry by hand gives it as many again.
+#: How often a job may go wrong before it is parked as failed; a retry by hand gives it as many again.
 MAX_ATTEMPTS = 3
+#: How often where something it needs was away, and nobody waits for it: for about a quarter of an hour.
+MAX_OUTAGES = 60
+#: How many of its workers may die on the way. Most of those deaths are no fault of the job's.
+MAX_DEATHS = 10
 
 
 @frozen(kw_only=True)
 class Job:
-    """``progress`` runs from 0.0 to 1.0; ``subject_id`` is the document, evidence, turn or case it is about."""
+    """``progress`` runs from 0.0 to 1.0; ``subject_id`` is the document, evidence, turn or case it is about.
+
+    ``attempts`` is how often it was begun, and ``deaths`` how many of those ended with their worker.
+    """
 
     job_id: str
     kind: str
@@ -44,6 +51,7 @@ class Job:
     state: JobState
     created_at: datetime
     attempts: int = 0
+    deaths: int = 0
     progress: float = 0.0
     heartbeat_at: datetime | None = None
     error: str | None = None
@@ -52,6 +60,11 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def mishaps(self) -> int:
+        """How often it went wrong, of those that a worker lived to tell; the present attempt counts as one."""
+        return self.attempts - self.deaths
 
     def held(self, *, at: datetime) -> bool:
         """Whether a live worker has it, as far as the time of day can tell.
@@ -76,7 +89,8 @@ class Job:
         """Raises: Conflict when it has ended or is held."""
         if self.ended or self.held(at=at):
             raise Conflict("The job is not free.", job_id=self.job_id)
-        return evolve(self, state=JobState.RUNNING, attempts=self.attempts + 1, heartbeat_at=at, error=None)
+        free = self.orphaned()
+        return evolve(free, state=JobState.RUNNING, attempts=free.attempts + 1, heartbeat_at=at, error=None)
 
     def beaten(self, *, at: datetime, progress: float | None = None) -> "Job":
         """Still alive, and perhaps further; an ended job stays as it ended."""
@@ -89,6 +103,12 @@ class Job:
     def put_back(self, *, error: str) -> "Job":
         """To be tried again."""
         return self if self.ended else evolve(self, state=JobState.QUEUED, heartbeat_at=None, error=error)
+
+    def orphaned(self) -> "Job":
+        """Its worker died while it ran, if it did; to be tried again."""
+        if self.state is not JobState.RUNNING:
+            return self
+        return evolve(self.put_back(error="Its worker died while it ran."), deaths=self.deaths + 1)
 
     def handed_back(self) -> "Job":
         """Begun and not finished because its worker was told to stop, or something it needs is not there yet: that
@@ -109,7 +129,14 @@ class Job:
         if self.state is not JobState.FAILED:
             raise Conflict(f"Only a failed job can be retried; this one is {self.state.value}.", job_id=self.job_id)
         return evolve(
-            self, state=JobState.QUEUED, attempts=0, progress=0.0, heartbeat_at=None, error=None, finished_at=None
+            self,
+            state=JobState.QUEUED,
+            attempts=0,
+            deaths=0,
+            progress=0.0,
+            heartbeat_at=None,
+            error=None,
+            finished_at=None,
         )
 
     def cancelled(self, *, at: datetime) -> "Job":

@@ -131,10 +131,10 @@ async def test_a_database_that_is_behind_is_left_as_it_is(tmp_path: Path) -> Non
     await upgraded_to(url, "agent", "agent_0002")
     found = by_name(await diagnose(settings))
 
-    assert (found["upgrade"].state, found["upgrade"].says.endswith(" agent_0003")) == (State.NOTE, True)
+    assert (found["upgrade"].state, found["upgrade"].says.endswith(" agent_0003, agent_0004")) == (State.NOTE, True)
     assert "faultmaven migrate" in found["upgrade"].mend
     assert {found[name].state for name in ("redis", "files", "vectors")} == {State.GOOD}
-    assert await pending({"agent": url}) == ["agent_0003"]
+    assert await pending({"agent": url}) == ["agent_0003", "agent_0004"]
 
 
 async def test_its_own_server_may_have_the_port(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ async def test_turns_from_before_intents_and_progress(new_url: str) -> None:
             f"('{job_id}', 'case_1', 'ana', 'Why?', 'completed', '2026-03-14T11:59:00.000000+00:00', '{{}}', {answer})",
         )
 
-    assert await migrate({"agent": new_url}) == ["agent_0003"]
+    assert await migrate({"agent": new_url}) == ["agent_0003", "agent_0004"]
 
     async with open_sql({"agent": new_url}, lambda: None) as opened, opened["agent"].view() as unit:
         answered, waits = await unit.turns.get("old_1"), await unit.turns.get("old_2")

@@ -3,11 +3,12 @@ from datetime import timedelta
 
 import pytest
 
+from faultmaven_adapters.extraction import WorkerDied
 from faultmaven_domain.kernel.errors import InvalidInput, Unavailable
 from faultmaven_domain.kernel.job_desk import JobDesk, TryAgain, WorkCancelled
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
-from faultmaven_domain.kernel.jobs import LEASE, MAX_ATTEMPTS, Job, JobNotFound, JobState
+from faultmaven_domain.kernel.jobs import LEASE, MAX_ATTEMPTS, MAX_DEATHS, MAX_OUTAGES, Job, JobNotFound, JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.death import Killed
 from tests.fakes.people import ANA
@@ -112,8 +113,8 @@ async def test_a_job_that_kills_its_workers_is_parked(
     runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
 ) -> None:
     """What no worker survives is not begun for ever; its message is kept, also when it is delivered once more."""
-    job, work = await ask(), Work(*[Killed() for _ in range(MAX_ATTEMPTS)])
-    for _ in range(MAX_ATTEMPTS):
+    job, work = await ask(), Work(*[Killed() for _ in range(MAX_DEATHS)])
+    for _ in range(MAX_DEATHS):
         with pytest.raises(Killed):
             await runner.run(job.job_id, work)
         clock.advance(LEASE)
@@ -124,10 +125,10 @@ async def test_a_job_that_kills_its_workers_is_parked(
         given_up = await row(job.job_id)
         assert (given_up.state, given_up.error) == (
             JobState.FAILED,
-            "Given up after 3 tries. Its worker died each time.",
+            "Given up after 10 tries. Its worker died while it ran.",
         )
         assert (await waiting(books, clock), await parked(books)) == ([], [job.job_id])
-    assert work.runs == MAX_ATTEMPTS
+    assert work.runs == MAX_DEATHS
 
 
 async def test_a_worker_that_is_told_to_stop_hands_its_job_back(
@@ -193,7 +194,7 @@ async def test_called_off_while_it_looked(
 async def test_what_may_pass_is_tried_again(
     runner: JobRunner, books: JobBooks, clock: FakeClock, ask: Ask, row: Row
 ) -> None:
-    """An outage puts the job back, each time for longer; its owner can read why; the last one parks job and message."""
+    """An outage puts the job back, each time for longer; its owner reads why; the third parks job and message."""
     job, work = await ask(), Work(*[Unavailable("No coffee.") for _ in range(MAX_ATTEMPTS)])
     delays = []
     for _ in range(MAX_ATTEMPTS - 1):
@@ -210,6 +211,55 @@ async def test_what_may_pass_is_tried_again(
     assert (failed.state, failed.attempts, failed.error) == (JobState.FAILED, MAX_ATTEMPTS, "No coffee.")
     assert delays == [2, 4]
     assert (await waiting(books, clock), await parked(books)) == ([], [job.job_id])
+
+
+async def test_an_outage_is_outlasted(runner: JobRunner, ask: Ask, row: Row) -> None:
+    """Where nobody sits and waits, what is away may stay away for a while, and is asked for again every few seconds."""
+    job, delays = await ask(), []
+    for _ in range(MAX_OUTAGES - 1):
+        with pytest.raises(TryAgain) as later:
+            await runner.run(job.job_id, Work(Unavailable("No coffee.")), patient=True)
+        delays.append(later.value.delay)
+        assert (await row(job.job_id)).state is JobState.QUEUED
+
+    await runner.run(job.job_id, Work(Unavailable("No coffee.")), patient=True)
+
+    assert ((await row(job.job_id)).state, (await row(job.job_id)).error) == (JobState.FAILED, "No coffee.")
+    assert timedelta(minutes=10) < sum(delays, timedelta(0)) < timedelta(minutes=20)
+    assert max(delays) == 1.5 * LEASE
+
+
+@pytest.mark.parametrize("error", [WorkerDied(), RuntimeError("a bug")])
+async def test_patience_is_for_outages_alone(runner: JobRunner, ask: Ask, row: Row, error: Exception) -> None:
+    """Work that brings down whatever does it is not tried for a quarter of an hour, nor what nobody expected."""
+    job, work = await ask(), Work(*[error] * MAX_ATTEMPTS)
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(TryAgain):
+            await runner.run(job.job_id, work, patient=True)
+
+    await runner.run(job.job_id, work, patient=True)
+
+    assert (await row(job.job_id)).state is JobState.FAILED
+
+
+async def test_deaths_use_up_no_tries(runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
+    """A job whose workers died has as many tries left for what goes wrong as any other."""
+    job = await ask()
+    for _ in range(MAX_DEATHS - 1):
+        with pytest.raises(Killed):
+            await runner.run(job.job_id, Work(Killed()))
+        clock.advance(LEASE)
+    delays = []
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(TryAgain) as later:
+            await runner.run(job.job_id, Work(Unavailable()))
+        delays.append(later.value.delay.total_seconds())
+
+    await runner.run(job.job_id, Work())
+
+    ended = await row(job.job_id)
+    assert (ended.state, ended.deaths, ended.attempts) == (JobState.COMPLETED, 9, 12)
+    assert delays == [2, 4]
 
 
 async def test_what_cannot_pass_fails_at_once(

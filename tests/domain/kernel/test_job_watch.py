@@ -1,4 +1,3 @@
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -38,7 +37,7 @@ def host(clock: FakeClock) -> Host:
 
 @pytest.fixture
 def watch(books: JobBooks, host: Host) -> JobWatch:
-    return JobWatch(books, host.clock, lambda: host.seconds)
+    return JobWatch(books, lambda: host.seconds)
 
 
 async def watched(
@@ -117,14 +116,27 @@ async def test_hosts_need_not_agree_on_the_time(
     assert (await watched(watch, host, 2 * LEASE)) in range(1, 13)
 
 
-async def test_one_who_comes_later_believes_an_old_sign_of_life_sooner(
-    watch: JobWatch, runner: JobRunner, host: Host, ask: Ask
+@pytest.mark.parametrize("ahead", [timedelta(minutes=1), timedelta(minutes=-1)])
+async def test_a_worker_whose_beats_are_late_keeps_its_job(
+    books: JobBooks, watch: JobWatch, host: Host, ask: Ask, row: Row, ahead: timedelta
 ) -> None:
-    """A server that starts long after a worker's death needs a beat and a half of silence, and no lease of its own."""
+    """A beat that took long to be written is no death, whatever the worker's clock says beside the watch's."""
+    theirs = FakeClock()
+    theirs.advance(ahead)
+    job = await ask()
+    await begin(JobRunner(books, theirs), job)
+    for _ in range(4):
+        assert await watched(watch, host, 2 * BEAT + 3 * SECOND) is None
+        theirs.advance(2 * BEAT + 4 * SECOND)
+        await JobService(books, theirs).beat(job_id=job.job_id)
+
+
+async def test_one_who_comes_later_waits_a_lease_too(watch: JobWatch, runner: JobRunner, host: Host, ask: Ask) -> None:
+    """A server that starts long after a worker's death believes in it after a lease of silence that it heard itself."""
     await begin(runner, await ask())
     host.pass_(timedelta(minutes=1))
 
-    assert await watched(watch, host, LEASE) == math.ceil(1.5 * BEAT / SECOND)
+    assert await watched(watch, host, 2 * LEASE) == LEASE / SECOND
 
 
 async def test_one_who_slept_has_seen_nobody_be_silent(
@@ -163,7 +175,7 @@ async def test_a_sign_of_life_at_the_last_moment_counts(
             async with books["agent"].begin() as unit:
                 yield unit
 
-    watch = JobWatch(JobBooks(agent=Waking()), host.clock, lambda: host.seconds)  # type: ignore[arg-type]
+    watch = JobWatch(JobBooks(agent=Waking()), lambda: host.seconds)  # type: ignore[arg-type]
     assert await watched(watch, host, timedelta(seconds=9)) is None
 
     assert await watch.look() == 0

@@ -61,6 +61,13 @@ class JobLife(RuleBasedStateMachine):
     def it_is_put_back(self) -> None:
         self.become(self.job.put_back(error="not now"))
 
+    @rule()
+    def its_worker_is_found_dead(self) -> None:
+        died = self.job.state is JobState.RUNNING
+        self.become(self.job.orphaned())
+        assert self.job.deaths == self.before.deaths + died
+        assert self.job.state is not JobState.RUNNING
+
     @precondition(lambda self: self.job.state is JobState.FAILED)
     @rule()
     def it_is_retried(self) -> None:
@@ -97,6 +104,7 @@ class JobLife(RuleBasedStateMachine):
     def it_never_goes_backwards(self) -> None:
         assert self.before.progress <= self.job.progress <= 1.0
         assert self.before.attempts <= self.job.attempts
+        assert self.before.deaths <= self.job.deaths <= self.job.attempts
 
     @invariant()
     def its_fields_agree_with_its_state(self) -> None:
