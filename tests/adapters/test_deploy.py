@@ -20,7 +20,7 @@ COMPOSED = {
 }
 #: What must be given, as an operator would.
 GIVEN = {
-    "JWT_SECRET": "0123456789abcdef" * 4,
+    "JWT_SECRET": "be6fe426ae4331472a36cb3126059423adabdcf9142514428c9d1b35f4986eff",
     "POSTGRES_PASSWORD": "abc123",
     "REDIS_PASSWORD": "def456",
     "PUBLIC_URL": "https://faultmaven.example.org",
@@ -28,6 +28,15 @@ GIVEN = {
     "REDIS_URL": "redis://:secret@redis.example:6379",
     "S3_BUCKET": "fm-bucket",
 }
+#: What an operator's file does not decide: what is so in a container, and what a file brings with it.
+OF_CONTAINERS = {"PROFILE", "HOST", "PORT", "DATA_DIR", "MODELS_DIR"}
+OWN = {
+    "docker-compose.yml": OF_CONTAINERS | {"REDIS_URL"},
+    "docker-compose.team.yml": OF_CONTAINERS | {"DATABASE_URL", "REDIS_URL"},
+    "docker-compose.enterprise.yml": OF_CONTAINERS,
+}
+#: What libraries read by themselves: whom to trust, and who may open the bucket.
+OF_LIBRARIES = ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "AWS_PROFILE")
 #: ``${NAME:-default}`` and ``${NAME:?why}``.
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+):(?P<kind>[-?])(?P<rest>[^}]*)\}")
 
@@ -60,7 +69,7 @@ def test_a_composed_server_starts(name: str) -> None:
     needs = {found["name"] for text in named.values() for found in _VARIABLE.finditer(text) if found["kind"] == "?"}
     assert needs <= set(GIVEN)
     given = {key: filled(text, {need: GIVEN[need] for need in needs}) for key, text in named.items()}
-    settings = load_settings({"HOST": "0.0.0.0", **given})
+    settings = load_settings(given)
 
     assert settings.profile is COMPOSED[name]
     for must in REQUIRED[settings.profile]:
@@ -68,6 +77,26 @@ def test_a_composed_server_starts(name: str) -> None:
     build = ours["faultmaven"]["build"]
     assert set(wanted(settings)) <= set(build.get("args", {}).get("EXTRAS", "").split(","))
     assert (ROOT / "deploy" / build["context"] / build["dockerfile"]).is_file()
+
+
+def handed(service: dict[str, Any], file: dict[str, str]) -> dict[str, str]:
+    """What a service's processes find set, where an operator has written ``file`` beside the compose file."""
+    assert service.get("env_file") == [{"path": ".env", "required": False}]  # where Compose fills in from, too
+    return file | {name: filled(text, file) for name, text in service["environment"].items()}
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_a_composed_server_is_handed_every_setting(name: str) -> None:
+    """Whatever an operator sets reaches server and workers, and certificates can be put where both read them; but
+    addresses and folders of the machine outside do not."""
+    settings = {field.name.upper() for field in fields(Settings)}
+    file = {name: f"the operator's {name}" for name in (*settings, *OF_LIBRARIES)}
+    for service in services(name).values():
+        found = handed(service, file)
+        assert {name for name in file if found[name] != file[name]} == OWN[name]
+        assert found["HOST"] == "0.0.0.0"
+        assert [found["DATA_DIR"], found["MODELS_DIR"]] == ["/data", "/data/models"]
+        assert "${CERTIFICATES:-./certificates}:/certificates:ro" in service["volumes"]
 
 
 def test_an_extra_brings_what_is_imported() -> None:
