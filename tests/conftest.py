@@ -1,5 +1,8 @@
 """What every run of the tests has."""
 
+import gc
+from collections.abc import Generator
+
 import pytest
 from hypothesis import settings
 
@@ -13,3 +16,14 @@ settings.load_profile("quick")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(PortTable(config.rootpath / DECLARED), "ports and adapters")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays to the end: to look for garbage in it, again and again, finds none."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -7,8 +7,9 @@ in memory does.
 """
 
 import asyncio
-import importlib
+import importlib.util
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -58,6 +59,20 @@ _MEANINGS: tuple[tuple[str, type[FaultMavenError]], ...] = (
     ("StorageFull", StorageFull),
     ("Disk quota exceeded", StorageFull),
 )
+#: A REST client for catalogues of tables: half of the second or two that LanceDB takes to import, and not used here.
+_UNUSED = "lance_namespace_urllib3_client"
+
+
+def _imported() -> Any:
+    """LanceDB, which names but a part of that client; whoever else imports the client gets all of it."""
+    spec = None if _UNUSED in sys.modules else importlib.util.find_spec(_UNUSED)
+    if spec is not None:
+        sys.modules[_UNUSED] = importlib.util.module_from_spec(spec)  # found, and not run
+    try:
+        return importlib.import_module("lancedb")
+    finally:
+        if spec is not None:
+            del sys.modules[_UNUSED]
 
 
 @frozen
@@ -190,7 +205,7 @@ class LanceVectorProvider:
 
     async def _connection(self) -> "AsyncConnection":
         if not self._connections:
-            lancedb = await asyncio.to_thread(importlib.import_module, "lancedb")
+            lancedb = await asyncio.to_thread(_imported)
             connection = await lancedb.connect_async(
                 str(self.uri), read_consistency_interval=timedelta(0), storage_options=dict(self.storage_options)
             )

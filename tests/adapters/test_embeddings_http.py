@@ -6,8 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
-import ollama
-import openai
 import pytest
 
 from faultmaven_adapters.embeddings.http import (
@@ -96,6 +94,8 @@ class TestOllamaEmbeddings(EmbeddingModelContract):
 class TestTheStandIns:
     async def test_openais_sdk_embeds(self) -> None:
         """Vectors and counts are what the SDK makes of them, and refusals its own exceptions."""
+        import openai
+
         with running(OpenAIStandIn().app) as address:
             async with openai.AsyncOpenAI(api_key=KEY, base_url=f"{address}/v1", max_retries=0) as sdk:
                 answer = await sdk.embeddings.create(model="m", input=["disk full", "x"])
@@ -111,6 +111,8 @@ class TestTheStandIns:
 
     async def test_ollamas_sdk_embeds(self) -> None:
         """Vectors are what the SDK makes of them, and failures its own exception."""
+        import ollama
+
         standin = OllamaStandIn()
         with running(standin.app) as address:
             async with ollama.AsyncClient(host=address) as sdk:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import docx
 import numpy as np
 import pytest
-from fpdf import FPDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -338,6 +337,8 @@ class TestPdf:
 
     def test_reads_scanned_pages(self) -> None:
         """A page that is a picture is read as one; a blank page is only counted."""
+        from fpdf import FPDF
+
         pdf = FPDF()
         pdf.add_page()
         pdf.image(io.BytesIO(a_picture("Connection refused", "by db-3 on port 5432")), w=180)
@@ -349,6 +350,8 @@ class TestPdf:
 
     def test_names_the_scanned_pages_it_had_no_time_for(self) -> None:
         """Past the time for pictures the pages with text are still read, and the others are named."""
+        from fpdf import FPDF
+
         pdf = FPDF()
         pdf.set_font("helvetica", size=12)
         for number in range(1, 6):
@@ -366,6 +369,8 @@ class TestPdf:
 
     def test_says_that_it_is_protected(self) -> None:
         """A PDF with a password is refused with what to do."""
+        from fpdf import FPDF
+
         pdf = FPDF()
         pdf.set_encryption(owner_password="a", user_password="b")
         pdf.add_page()
@@ -389,6 +394,8 @@ class TestPdf:
 
     def test_reads_other_alphabets_and_pages_drawn_large(self) -> None:
         """A page as large as a wall is drawn no larger than others."""
+        from fpdf import FPDF
+
         pdf = FPDF(unit="pt", format=(14_000, 9_000))
         pdf.add_page()
         pdf.image(io.BytesIO(a_picture("Connection refused")), w=14_000)

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 
 from faultmaven_adapters.extraction import FileTextExtractor, ProcessOffload
@@ -85,8 +86,12 @@ def paragraph(text: str) -> str:
     return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def extractor() -> AsyncIterator[FileTextExtractor]:
+    """One for all of them, as in a server: what a file does to its process, the next one meets."""
     offload = ProcessOffload(workers=1, memory_bytes=2**30)
     yield FileTextExtractor(offload, 5.0)
     await offload.close()

@@ -12,7 +12,6 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from fpdf import FPDF
 from PIL import Image
 
 from faultmaven_adapters.extraction import FileTextExtractor, ProcessOffload, WorkerDied, WorkerTooSlow
@@ -246,6 +245,8 @@ async def test_a_file_that_takes_too_much_memory_is_unreadable() -> None:
 
 async def test_says_that_pictures_cannot_be_read(offload: ProcessOffload) -> None:
     """On a machine where the engine does not load, a picture is refused for that, and a PDF names the page."""
+    from fpdf import FPDF
+
     await offload.run(exec, "__import__('sys').modules['rapidocr'] = None")
     scan = FPDF()
     scan.add_page()

@@ -5,10 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import anthropic
 import httpx2
-import ollama
-import openai
 import pytest
 
 from faultmaven_domain.agent import Task
@@ -35,6 +32,8 @@ def up(make: Callable[[], StandIn]) -> Iterator[tuple[StandIn, str]]:
 
 async def test_openais_sdk_chats_and_lists_models() -> None:
     """Answers, refusals, endings, counts and models are what the SDK makes of them."""
+    import openai
+
     with up(OpenAIStandIn) as (standin, base):
         async with openai.AsyncOpenAI(api_key=KEY, base_url=f"{base}/v1", max_retries=0) as client:
             answer = await client.chat.completions.create(model="m", messages=HELLO)
@@ -50,6 +49,8 @@ async def test_openais_sdk_chats_and_lists_models() -> None:
 
 async def test_openais_sdk_streams() -> None:
     """Pieces, the last reason and the counts asked for arrive."""
+    import openai
+
     with up(OpenAIStandIn) as (_, base):
         async with openai.AsyncOpenAI(api_key=KEY, base_url=f"{base}/v1", max_retries=0) as client:
             async with client.chat.completions.stream(
@@ -65,6 +66,8 @@ async def test_openais_sdk_streams() -> None:
 
 async def test_openais_sdk_sees_failures() -> None:
     """Each status, and an error in the middle, is the exception the SDK has for it."""
+    import openai
+
     with up(OpenAIStandIn) as (standin, base):
         async with openai.AsyncOpenAI(api_key=KEY, base_url=f"{base}/v1", max_retries=0) as client:
             standin.replies += [Fails(status=429, retry_after="2"), Fails(status=500), Breaks(after=1, error="invalid")]
@@ -84,6 +87,8 @@ async def test_openais_sdk_sees_failures() -> None:
 
 async def test_anthropics_sdk_chats_and_lists_models() -> None:
     """Answers, refusals, endings, counts and models are what the SDK makes of them."""
+    import anthropic
+
     with up(AnthropicStandIn) as (standin, base):
         async with anthropic.AsyncAnthropic(api_key=KEY, base_url=base, max_retries=0) as client:
             answer = await client.messages.create(model="m", max_tokens=9, messages=HELLO)
@@ -99,6 +104,8 @@ async def test_anthropics_sdk_chats_and_lists_models() -> None:
 
 async def test_anthropics_sdk_streams() -> None:
     """Pieces, the last reason and the counts arrive."""
+    import anthropic
+
     with up(AnthropicStandIn) as (_, base):
         async with anthropic.AsyncAnthropic(api_key=KEY, base_url=base, max_retries=0) as client:
             async with client.messages.stream(model="m", max_tokens=9, messages=HELLO) as stream:
@@ -111,6 +118,8 @@ async def test_anthropics_sdk_streams() -> None:
 
 async def test_anthropics_sdk_sees_failures() -> None:
     """Each status, and an error in the middle, is the exception the SDK has for it."""
+    import anthropic
+
     with up(AnthropicStandIn) as (standin, base):
         async with anthropic.AsyncAnthropic(api_key=KEY, base_url=base, max_retries=0) as client:
             standin.replies += [Fails(status=429, retry_after="2"), Fails(status=529)]
@@ -131,6 +140,8 @@ async def test_anthropics_sdk_sees_failures() -> None:
 
 async def test_ollamas_sdk_chats_and_lists_models() -> None:
     """Answers, endings, counts and models are what the SDK makes of them."""
+    import ollama
+
     with up(OllamaStandIn) as (standin, base):
         async with ollama.AsyncClient(host=base) as client:
             answer = await client.chat(model="m", messages=HELLO, think=False, options={"num_ctx": 4_096})
@@ -144,6 +155,8 @@ async def test_ollamas_sdk_chats_and_lists_models() -> None:
 
 async def test_ollamas_sdk_streams() -> None:
     """Pieces arrive, and last the counts."""
+    import ollama
+
     with up(OllamaStandIn) as (_, base):
         async with ollama.AsyncClient(host=base) as client:
             parts = [part async for part in await client.chat(model="m", messages=HELLO, stream=True)]
@@ -154,6 +167,8 @@ async def test_ollamas_sdk_streams() -> None:
 
 async def test_ollamas_sdk_sees_failures() -> None:
     """A status, and an error in the middle, is the SDK's own exception."""
+    import ollama
+
     with up(OllamaStandIn) as (standin, base):
         async with ollama.AsyncClient(host=base) as client:
             standin.replies += [Fails(status=404), Breaks(after=1, error="overloaded")]

@@ -21,9 +21,9 @@ from tests.contracts.vector_provider import ANA, MODEL, RUNBOOKS, a_passage, at,
 
 WRITER = """
 import asyncio, sys
-from faultmaven_adapters.vectors.lancedb import LanceVectorProvider
+from faultmaven_adapters.vectors.lancedb import LanceVectorProvider, _imported
 from tests.contracts.vector_provider import MODEL, RUNBOOKS, a_passage, at
-import lancedb
+_imported()
 
 async def main(path, who):
     index = LanceVectorProvider(path)
@@ -32,6 +32,7 @@ async def main(path, who):
     for n in range(8):
         await index.upsert(RUNBOOKS, [a_passage(f"{who}{n}", "shared words")], [at(n)])
     await index.close()
+    assert "lance_namespace_urllib3_client.api" not in sys.modules
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -46,7 +47,8 @@ async def index(tmp_path: Path) -> AsyncIterator[LanceVectorProvider]:
 
 
 async def test_other_processes_write_too(index: LanceVectorProvider, tmp_path: Path) -> None:
-    """Two processes that start and write at once lose nothing, and an open handle sees it all without being told."""
+    """Two processes that start and write at once lose nothing, and an open handle sees it all without being told; a
+    process that begins with the adapter never loads the client that LanceDB brings along."""
     assert await index.search_text(RUNBOOKS, "shared", 99, scope=ANA) == []
 
     writer = await asyncio.create_subprocess_exec(

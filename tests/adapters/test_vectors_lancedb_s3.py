@@ -28,9 +28,9 @@ from tests.standins.s3 import KEY_ID, REGION, SECRET, keyed
 
 WRITER = """
 import asyncio, json, sys
-from faultmaven_adapters.vectors.lancedb import LanceVectorProvider
+from faultmaven_adapters.vectors.lancedb import LanceVectorProvider, _imported
 from tests.contracts.vector_provider import MODEL, RUNBOOKS, a_passage, at
-import lancedb
+_imported()
 
 async def main(uri, options, who):
     index = LanceVectorProvider(uri, json.loads(options))
