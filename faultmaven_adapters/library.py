@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from faultmaven_domain.agent import AgentService, Answer, Providers, TurnStatus
 from faultmaven_domain.auth import AuthService
@@ -24,7 +24,7 @@ from faultmaven_domain.kernel.job_service import JobService
 from faultmaven_domain.kernel.jobs import Job
 from faultmaven_domain.kernel.limits import RateLimiter
 from faultmaven_domain.kernel.principal import ADMIN, USER, Principal
-from faultmaven_domain.knowledge import Added, Document, KnowledgeService, SearchResult
+from faultmaven_domain.knowledge import Added, Document, EmbeddingRequested, KnowledgeService, SearchResult
 from faultmaven_domain.session import SessionService
 
 from .files.signing import UrlSigner
@@ -36,6 +36,8 @@ S = TypeVar("S")
 OPERATOR = Principal(user_id="usr_operator", roles=(USER, ADMIN))
 #: What `ingest` takes for a document; other files are skipped with a word.
 DOCUMENTS = (".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".docx", ".json", ".yaml", ".yml", ".csv", ".xml")
+#: Said of a search that finds nothing meanwhile.
+NOT_YET = "Documents wait to be indexed, and are found once that is done."
 _POLL, _PATIENT_POLL = 0.02, 0.5
 _PIECE = 2**20
 
@@ -171,8 +173,13 @@ class FaultMaven:
                 await self.cases.delete(principal=principal, case_id=case.case_id)
 
     async def search(self, query: str, *, limit: int = 10, principal: Principal = OPERATOR) -> SearchResult:
-        """What the knowledge base says about a query."""
-        return await self.knowledge.search(principal=principal, query=query, limit=limit)
+        """What the knowledge base says about a query, with a note where that is nothing and documents wait for it."""
+        found = await self.knowledge.search(principal=principal, query=query, limit=limit)
+        if found.hits:
+            return found
+        coming = await self.jobs.list(principal=principal, status="processing")
+        waits = any(job.kind == EmbeddingRequested.topic for job in coming)
+        return evolve(found, notes=(*found.notes, NOT_YET)) if waits else found
 
     async def attach(self, case_id: str, path: Path, *, principal: Principal = OPERATOR) -> Evidence:
         """Put a file into a case; it is read soon after. Raises: InvalidInput; CaseNotFound; CaseClosed."""

@@ -2,9 +2,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from faultmaven_domain.kernel.errors import AlreadyExists
+from faultmaven_domain.kernel.jobs import JobState
 from faultmaven_domain.knowledge import Collection, Document, DocumentStatus
 
 from ..rows import RowCodec, Scalar
@@ -12,6 +13,7 @@ from .jobs import MemoryJobs, MemoryOutbox
 from .tables import MemoryRecords, MemoryTexts, Picture, Row, latest, page
 
 _DOCUMENTS = RowCodec(Document)
+_TO_COME = (JobState.QUEUED.value, JobState.RUNNING.value)
 
 
 class MemoryDocuments(MemoryRecords[Document]):
@@ -41,9 +43,25 @@ class MemoryDocuments(MemoryRecords[Document]):
     async def count(self, owner_id: str | None, *, document_type: str | None, collection: str | None) -> int:
         return len(self._of(owner_id, document_type, collection))
 
-    async def not_embedded_with(self, model: str | None, *, limit: int) -> list[Document]:
-        ready = self._rows(status=DocumentStatus.READY.value)
-        return self._values(page([row for row in ready if row["embedded_with"] != model], limit))
+    async def outdate(self, *, but: str | None) -> None:
+        jobs = self._picture.read("jobs")
+        for document in self._values(self._rows()):
+            job = jobs.get(document.job_id)
+            coming = job is not None and job["state"] in _TO_COME and document.job_id != document.revision
+            if document.revision is None or coming or document.embedded_with == (but or ""):
+                continue
+            status = DocumentStatus.PROCESSING
+            await self.save(evolve(document, status=status, job_id=document.revision, error=None))
+
+    async def outdated(self, *, limit: int) -> list[Document]:
+        return self._outdated()[:limit]
+
+    async def count_outdated(self) -> int:
+        return len(self._outdated())
+
+    def _outdated(self) -> list[Document]:
+        waiting = self._values(self._rows(status=DocumentStatus.PROCESSING.value))
+        return [document for document in waiting if document.is_outdated]
 
     async def newest_ready(self) -> Document | None:
         ready = self._rows(status=DocumentStatus.READY.value)

@@ -12,13 +12,17 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    exists,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
+    update,
 )
 
+from faultmaven_domain.kernel.jobs import JobState
 from faultmaven_domain.knowledge import Collection, Document, DocumentStatus
 
 from .columns import key, moment, number, sequence, text
@@ -106,14 +110,32 @@ _COUNT = {shape: counting(_documents, *_clauses(*shape)) for shape in _SHAPES}
 _BY_SOURCE = {
     owned: DOCUMENTS.all.where(clause, _columns.source == bindparam("source")) for owned, clause in _OWNER.items()
 }
-_OUTDATED = (
-    DOCUMENTS.all.where(
-        _columns.status == DocumentStatus.READY.value,
-        _columns.embedded_with.is_distinct_from(bindparam("model", type_=_columns.embedded_with.type)),
+_jobs = JOBS.table.c
+_others = _documents.alias("others")
+# What another model embedded is looked for in an index alone, as at most starts there is none.
+_OUTDATE = (
+    update(_documents)
+    .where(
+        _columns.seq.in_(
+            select(_others.c.seq).where(
+                _others.c.embedded_with.is_distinct_from(bindparam("model", type_=_columns.embedded_with.type))
+            )
+        ),
+        _columns.revision.is_not(None),
+        or_(
+            _columns.revision == _columns.job_id,
+            ~exists().where(
+                _jobs.job_id == _columns.job_id,
+                or_(*[_jobs.state == state.value for state in (JobState.QUEUED, JobState.RUNNING)]),
+            ),
+        ),
     )
-    .order_by(_columns.seq)
-    .limit(bindparam("limit"))
+    .values(status=DocumentStatus.PROCESSING.value, job_id=_columns.revision, error=null())
 )
+_IS_OUTDATED = (_columns.status == DocumentStatus.PROCESSING.value, _columns.job_id == _columns.revision)
+_COUNT_OUTDATED = counting(_documents, *_IS_OUTDATED)
+# In the order of an index.
+_OUTDATED = DOCUMENTS.all.where(*_IS_OUTDATED).order_by(_columns.embedded_with, _columns.seq).limit(bindparam("limit"))
 # In the order of an index, so that one row is read, whatever models there were.
 _NEWEST_READY = (
     DOCUMENTS.all.where(
@@ -174,8 +196,14 @@ class SqlDocuments(SqlRecords[Document]):
         shape, values = _asked(owner_id, document_type, collection)
         return await self._count(_COUNT[shape], values)
 
-    async def not_embedded_with(self, model: str | None, *, limit: int) -> list[Document]:
-        return await self._all(_OUTDATED, {"model": model, "limit": limit})
+    async def outdate(self, *, but: str | None) -> None:
+        await self._connection.execute(_OUTDATE, {"model": but or ""})  # no model is called nothing
+
+    async def outdated(self, *, limit: int) -> list[Document]:
+        return await self._all(_OUTDATED, {"limit": limit})
+
+    async def count_outdated(self) -> int:
+        return await self._count(_COUNT_OUTDATED)
 
     async def newest_ready(self) -> Document | None:
         return await self._one(_NEWEST_READY)

@@ -40,5 +40,12 @@ class Backlog:
         if 2 * left <= most and await unit.jobs.waiting(most=most, owner_id=owner_id) >= left:
             raise QueueFull("Much of yours waits to be done; ask again in a while.", retry_after=TRY_AGAIN, limit=left)
 
+    async def spare(self, unit: UnitOfWork, message: type[Message], *, most: int) -> int:
+        """How many jobs the server may ask for by itself, until ``most`` wait in all: of what may wait a quarter at
+        the most, or one, so that the door stays open for what people ask for."""
+        if message.topic in self.most:
+            most = max(1, min(most, self.most[message.topic] // 4))
+        return most - await unit.jobs.waiting(most=most)
+
 
 UNBOUNDED = Backlog()

@@ -5,7 +5,8 @@ from attrs import evolve, frozen
 from ..kernel.errors import FaultMavenError
 from ..kernel.extraction import Offload, TextExtractor, UnreadableFile, gathered
 from ..kernel.files import Contents, FileProvider
-from ..kernel.job_desk import JobDesk, WorkCancelled
+from ..kernel.job_desk import ClaimLost, JobDesk, WorkCancelled, is_ours
+from ..kernel.jobs import JobState
 from .chunking import Chunk, front_matter, is_markdown, split, title_of
 from .events import EmbeddingRequested
 from .models import LONGEST_CONTENT, Document, DocumentStatus, Passage, checked_tags, storable
@@ -40,23 +41,25 @@ class Indexing:
     desk: JobDesk
 
     async def run(self, request: EmbeddingRequested) -> None:
-        """Raises: UnreadableFile and any other error, once the document says why."""
+        """Nothing, where the job is done or overtaken.
+
+        Raises: UnreadableFile and any other error, once the document says why; ClaimLost.
+        """
         async with self.transactions.view() as unit:
             document = await unit.documents.get(request.document_id)
             stored = await unit.contents.get(request.document_id)
-        if document is None:
-            await self.vectors.delete(INDEX, request.document_id)
-            return
-        if document.job_id != request.job_id or document.revision == request.job_id:
+        if document is None or not _waits_for(document, request):
             return
         try:
             await self.vectors.prepare(INDEX, model=self.embeddings.name, dimension=self.embeddings.dimension)
             read = await self._read(document, request, stored)
             await self._write(read, request)
             await self._show(read, request)
+        except ClaimLost:
+            raise
         except WorkCancelled:
-            await self.vectors.discard(INDEX, request.document_id, revision=request.job_id)
             await self._fail(request, "Indexing was cancelled.")
+            await self.clean_up(request)
             raise
         except FaultMavenError as error:
             await self._fail(request, error.message)
@@ -102,8 +105,14 @@ class Indexing:
             await self.vectors.upsert(INDEX, some, embedded if self.embeddings.dimension else None)
 
     async def _show(self, read: _Read, request: EmbeddingRequested) -> None:
-        """From one moment to the next a search finds the new passages and no others."""
+        """From one moment to the next a search finds the new passages and no others.
+
+        Raises: WorkCancelled; ClaimLost, as another attempt, or an emptied index, has other passages by now.
+        """
         async with self.transactions.begin() as unit:
+            job = await unit.jobs.get(request.job_id)
+            if job is not None and not is_ours(job):
+                raise WorkCancelled if job.state is JobState.CANCELLED else ClaimLost
             current = await unit.documents.get(request.document_id)
             if current is not None and current.job_id == request.job_id:
                 ready = evolve(
@@ -117,22 +126,35 @@ class Indexing:
                     notes=read.notes,
                     error=None,
                 )
-                current = await unit.documents.save(ready)
+                await unit.documents.save(ready)
                 if read.text is not None:
                     await unit.contents.set(current.document_id, read.text)
-        if current is None:
+
+    async def clean_up(self, request: EmbeddingRequested) -> None:
+        """Take out what no search gives any more, but nothing that a newer job may be writing; as often as one likes.
+
+        Raises: Unavailable.
+        """
+        async with self.transactions.view() as unit:
+            document = await unit.documents.get(request.document_id)
+        if document is None:
             await self.vectors.delete(INDEX, request.document_id)
-        elif current.revision == request.job_id:
-            await self.vectors.delete(INDEX, request.document_id, keep_revision=request.job_id)
-        else:  # a newer job has the document now
+        elif document.revision != request.job_id:
             await self.vectors.discard(INDEX, request.document_id, revision=request.job_id)
+        elif document.job_id == request.job_id:
+            await self.vectors.delete(INDEX, request.document_id, keep_revision=request.job_id)
 
     async def _fail(self, request: EmbeddingRequested, why: str) -> None:
-        """Another try of the same job may still succeed; what was found before stays found."""
+        """Another try of the same job may still succeed, or have; what was found before stays found."""
         async with self.transactions.begin() as unit:
             document = await unit.documents.get(request.document_id)
-            if document is not None and document.job_id == request.job_id:
+            if document is not None and _waits_for(document, request):
                 await unit.documents.save(evolve(document, status=DocumentStatus.FAILED, error=why))
+
+
+def _waits_for(document: Document, request: EmbeddingRequested) -> bool:
+    """Whether this job is the document's last, and is not done."""
+    return document.job_id == request.job_id != document.revision
 
 
 async def behind(transactions: KnowledgeTransactions, vectors: VectorProvider) -> bool:

@@ -73,6 +73,11 @@ class Document:
     def visible_to(self, user_id: str) -> bool:
         return self.owner_id is None or self.owner_id == user_id
 
+    @property
+    def is_outdated(self) -> bool:
+        """Marked as one to be indexed anew: it waits, and the job it names is the one that was done."""
+        return self.status is DocumentStatus.PROCESSING and self.job_id == self.revision
+
 
 @frozen(kw_only=True)
 class DocumentText:

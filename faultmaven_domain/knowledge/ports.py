@@ -23,9 +23,16 @@ class DocumentRepository(DataProvider[Document], Protocol):
 
     async def count(self, owner_id: str | None, *, document_type: str | None, collection: str | None) -> int: ...
 
-    async def not_embedded_with(self, model: str | None, *, limit: int) -> list[Document]:
-        """Ready documents whose passages another model, or none, embedded."""
+    async def outdate(self, *, but: str | None) -> None:
+        """Mark every document that was ever indexed as one to be indexed anew, whatever became of it since; ``but``
+        those this model has embedded, and those with a later job that waits or runs."""
         ...
+
+    async def outdated(self, *, limit: int) -> list[Document]:
+        """Some of those marked, and not asked for since; of one model the oldest first."""
+        ...
+
+    async def count_outdated(self) -> int: ...
 
     async def newest_ready(self) -> Document | None:
         """Of ready documents with passages, those of one model, the one that was added last."""

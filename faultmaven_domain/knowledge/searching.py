@@ -60,7 +60,7 @@ class Searching:
         parts = [query, mode, asdict(scope), limit, self.embeddings.name]
         key = _RESULTS + _digest(json.dumps(parts, sort_keys=True))
         generation, kept = await asyncio.gather(self.cache.get(_GENERATION), self.cache.get(key))
-        known = (generation or b"").decode()
+        known = generation.decode() if generation else await self._begun()
         found = await self._still_true(kept, known, scope) if kept else None
         if found is not None:
             return found
@@ -70,9 +70,17 @@ class Searching:
         return result
 
     async def changed(self) -> None:
-        """What a search finds has changed: no result from before is given any more, nor one still being made."""
-        await self.cache.set(_GENERATION, self.ids.job().encode(), QUERIES_KEPT)
-        await self.cache.invalidate(f"{_RESULTS}*")
+        """What a search finds has changed: no result from before is given any more, nor one still being made.
+
+        Their generation is ended, as a cache that is away remembers what it is to forget; they themselves lapse soon.
+        """
+        await self.cache.invalidate(_GENERATION)
+
+    async def _begun(self) -> str:
+        """Another generation of results, of what is found from now on."""
+        new = self.ids.job()
+        await self.cache.set(_GENERATION, new.encode(), QUERIES_KEPT)
+        return new
 
     async def _search(self, question: _Question, limit: int) -> tuple[SearchResult, tuple[str | None, ...]]:
         if question.mode is not SearchMode.KEYWORD and not self.embeddings.dimension:

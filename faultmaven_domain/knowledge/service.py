@@ -40,12 +40,12 @@ from .models import (
     checked_tags,
 )
 from .ports import EmbeddingModel, KnowledgeTransactions, KnowledgeUnitOfWork, VectorProvider
+from .renewing import Renewing
 from .searching import Searching
 
 #: Where this room's files lie in the store.
 PREFIX = "knowledge/"
 ORPHANED_AFTER = timedelta(hours=24)
-REINDEXED_AT_ONCE = 100
 
 
 @frozen
@@ -296,8 +296,11 @@ class KnowledgeService:
         One that lacks what is ready is filled with everything: it may be another store, an older copy, or half built.
         Gives how many documents wait. Raises: IndexMismatch; Unavailable.
         """
-        if rebuild:
+        renewing = self._renewing()
+        if rebuild:  # marked first, lest a crash leave what is not found any more unmarked, and below what came since
+            await renewing.mark(but=None)
             await self.vectors.drop(INDEX)
+            await renewing.take_back()
         await self.vectors.prepare(INDEX, model=self.embeddings.name, dimension=self.embeddings.dimension)
         anew = rebuild or await behind(self.transactions, self.vectors)
         return await self.reindex(only_missing=not anew)
@@ -307,11 +310,14 @@ class KnowledgeService:
 
         Raises: UnreadableFile; IndexMismatch; Unavailable; each once the document says so.
         """
+        await self._renewing().go_on()  # this one waits no more, whatever becomes of it
         desk = self._desk()
-        await Indexing(
+        indexing = Indexing(
             self.transactions, self.vectors, self.embeddings, self.files, self.extractor, self.offload, desk
-        ).run(request)
+        )
+        await indexing.run(request)
         await self._search().changed()
+        await indexing.clean_up(request)
         await self.vectors.tidy(INDEX)
 
     async def forget(self, *, request: DocumentDeleted) -> None:
@@ -321,28 +327,18 @@ class KnowledgeService:
             await self.files.delete(request.file_key)
 
     async def reindex(self, *, principal: Principal | None = None, only_missing: bool = True) -> int:
-        """Ask for documents to be indexed again: those the present model has not embedded, or all; gives how many.
+        """Have documents indexed again: those the present model has not embedded, or all; gives how many wait for it.
 
         ``principal`` None is the server itself. Raises: Forbidden for anyone but an admin.
         """
         if principal is not None:
             principal.require_admin()
-        if only_missing and not self.embeddings.dimension:
-            return 0
-        # Asked for, a document is no longer ready, so the next question gives others. All are: those that another
-        # model embedded, and those that any did.
-        models = (self.embeddings.name,) if only_missing else (self.embeddings.name, None)
-        adding, asked = self._adding(), 0
-        for model in models:
-            while True:
-                async with self.transactions.begin() as unit:
-                    some = await unit.documents.not_embedded_with(model, limit=REINDEXED_AT_ONCE)
-                    for document in some:
-                        await adding.ask(unit, document, by=document.owner_id, title_given=True, tags_given=True)
-                if not some:
-                    break
-                asked += len(some)
-        return asked
+        renewing = self._renewing()
+        if not only_missing or self.embeddings.dimension:
+            await renewing.mark(but=self.embeddings.name if only_missing else None)
+        waiting = await renewing.waiting()
+        await renewing.go_on()
+        return waiting
 
     async def orphans(self, *, older_than: timedelta = ORPHANED_AFTER) -> tuple[str, ...]:
         """Keys of files no document refers to, last written longer ago than that."""
@@ -352,11 +348,12 @@ class KnowledgeService:
         return tuple(key for key in old if key not in used)
 
     async def sweep(self, *, older_than: timedelta = ORPHANED_AFTER) -> int:
-        """Delete orphaned files and tidy the index; gives how many files."""
+        """Delete orphaned files, tidy the index and go on with what is to be indexed anew; gives how many files."""
         orphans = await self.orphans(older_than=older_than)
         for key in orphans:
             await self.files.delete(key)
         await self.vectors.tidy(INDEX)
+        await self._renewing().go_on()  # lest it stand still where all that waited was called off
         return len(orphans)
 
     # --- how
@@ -382,6 +379,9 @@ class KnowledgeService:
 
     def _adding(self) -> Adding:
         return Adding(self.transactions, self.files, self._search(), self.clock, self.ids, self.backlog)
+
+    def _renewing(self) -> Renewing:
+        return Renewing(self.transactions, self._adding(), self.backlog)
 
     def _search(self) -> Searching:
         return Searching(self.transactions, self.vectors, self.embeddings, self.cache, self.ids)

@@ -8,6 +8,7 @@ import pytest
 import faultmaven_adapters
 from faultmaven_adapters import OPERATOR
 from faultmaven_adapters.diagnosis import State, diagnose
+from faultmaven_adapters.library import NOT_YET
 from faultmaven_adapters.settings import Settings, load_settings
 from faultmaven_domain.knowledge import IndexMismatch, SearchMode
 from tests.standins.ollama import OllamaStandIn
@@ -69,6 +70,17 @@ async def test_another_model_asks_for_the_index_anew(tmp_path: Path, pinecone: s
         await fm.settled()
         found = await fm.knowledge.search(principal=OPERATOR, query="member leader", mode=SearchMode.SEMANTIC)
     assert [hit.title for hit in found.hits] == ["Quorum lost"]
+
+
+async def test_what_is_not_indexed_yet_is_told_of() -> None:
+    """A search that finds nothing says so where documents wait to be indexed, and only there."""
+    async with faultmaven_adapters.open(work=False) as fm:
+        before = await fm.search("quorum")
+        await fm.knowledge.add(principal=OPERATOR, title="Quorum lost", content=RUNBOOK)
+        after = await fm.search("quorum")
+
+    assert (before.hits, after.hits) == ((), ())
+    assert set(after.notes) - set(before.notes) == {NOT_YET}
 
 
 async def test_without_its_server_words_are_left(tmp_path: Path, pinecone: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from faultmaven_domain.kernel.errors import AlreadyExists
+from faultmaven_domain.kernel.jobs import Job, JobState
 from faultmaven_domain.knowledge import Document, DocumentStatus, KnowledgeTransactions
 from tests.contracts.data_provider import DataProviderContract, undone
 from tests.contracts.values import NOON
@@ -112,22 +113,53 @@ class DocumentRepositoryContract(DataProviderContract[Document]):
             page = await unit.documents.of_owner("ana", document_type=None, collection=None, limit=2, offset=1)
             assert ids(page) == "dc"
 
-    async def test_finds_what_another_model_embedded(self, transactions: KnowledgeTransactions) -> None:
-        """Ready documents that this model has not embedded, oldest first; None stands for no model at all."""
+    async def test_marks_what_is_to_be_indexed_anew(self, transactions: KnowledgeTransactions) -> None:
+        """Whatever was once indexed is marked, however it went on, but what waits for a later job or runs under it."""
+        ready, processing, failed = DocumentStatus.READY, DocumentStatus.PROCESSING, DocumentStatus.FAILED
+        states = {state.value: state for state in JobState}
         async with undone(transactions) as unit:
-            for id, model, status in [
-                ("c", "old/1", DocumentStatus.READY),
-                ("a", None, DocumentStatus.READY),
-                ("b", "new/1", DocumentStatus.READY),
-                ("d", "old/1", DocumentStatus.PROCESSING),
-                ("e", None, DocumentStatus.FAILED),
+            for id, status, job, revision in [
+                ("a", ready, "completed", "completed"),
+                ("b", ready, "running", "running"),
+                ("c", failed, "failed", "r"),
+                ("d", processing, "cancelled", "r"),
+                ("e", processing, "failed", "r"),
+                ("f", failed, "forgotten", "r"),
+                ("v", failed, "queued", "r"),
+                ("w", processing, "queued", "r"),
+                ("x", processing, "running", "r"),
+                ("y", processing, "queued", None),
+                ("z", failed, "failed", None),
             ]:
-                await unit.documents.save(self.value(id, embedded_with=model, status=status))
+                await unit.documents.save(self.value(id, status=status, job_id=job, revision=revision, error="no"))
+                if job in states:
+                    fields: dict[str, Any] = {"kind": "k", "owner_id": None, "subject_id": id, "created_at": NOON}
+                    await unit.jobs.save(Job(job_id=job, state=states[job], **fields))
+            before = {id: await unit.documents.get(id) for id in "vwxyz"}
 
-            assert [
-                ids(await unit.documents.not_embedded_with(model, limit=10)) for model in ("new/1", "old/1", None)
-            ] == ["ca", "ab", "cb"]
-            assert ids(await unit.documents.not_embedded_with("new/1", limit=1)) == "c"
+            for _ in range(2):
+                await unit.documents.outdate(but=None)
+
+                marked = await unit.documents.outdated(limit=20)
+                assert ids(marked) == "abcdef"
+                assert {(d.status, d.error, d.job_id == d.revision) for d in marked} == {(processing, None, True)}
+                assert await unit.documents.count_outdated() == 6
+            assert [ids(await unit.documents.outdated(limit=limit)) for limit in (1, 0)] == ["a", ""]
+            assert before == {id: await unit.documents.get(id) for id in "vwxyz"}
+
+            await unit.documents.save(self.value("a", status=processing, job_id="later", revision="completed"))
+            assert await unit.documents.count_outdated() == 5
+
+    async def test_marks_what_another_model_embedded(self, transactions: KnowledgeTransactions) -> None:
+        """Or none; what the present one has embedded is left as it is."""
+        async with undone(transactions) as unit:
+            for id, model, revision in [("c", "old/1", "r"), ("a", None, "r"), ("b", "new/1", "r"), ("d", None, None)]:
+                await unit.documents.save(self.value(id, embedded_with=model, job_id="r", revision=revision))
+
+            await unit.documents.outdate(but="new/1")
+
+            assert sorted(ids(await unit.documents.outdated(limit=9))) == ["a", "c"]
+            assert (await unit.documents.get("b")).status is DocumentStatus.READY
 
     async def test_gives_the_newest_that_is_ready(self, transactions: KnowledgeTransactions) -> None:
         """The one added last of those that are ready and have passages, whoever owns it; none where there is none."""

@@ -89,7 +89,7 @@ class ChromaVectorProvider:
                     raise Gone
                 await self._catch_up(words, kept)
             except Gone:
-                del self._words[collection]
+                self._words.pop(collection, None)  # another search may have found it gone as well
                 return []
             return await asyncio.to_thread(words.held.best, query, top_k, scope)
 

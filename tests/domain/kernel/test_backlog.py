@@ -27,6 +27,23 @@ async def test_no_more_may_wait_than_may(books: JobBooks, ask: Ask) -> None:
     assert second.state is JobState.QUEUED
 
 
+@pytest.mark.parametrize(("most", "rooms"), [(None, [5, 4]), (100, [5, 4]), (9, [2, 1]), (2, [1, 0])])
+async def test_the_server_takes_a_quarter(books: JobBooks, ask: Ask, most: int | None, rooms: list[int]) -> None:
+    """What it asks for by itself is no more than wanted, and leaves three quarters of what may wait to people."""
+    backlog = Backlog({CoffeeRequested.topic: most} if most else {})
+
+    async def room() -> int:
+        async with books["agent"].view() as unit:
+            return await backlog.spare(unit, CoffeeRequested, most=5)
+
+    empty = await room()
+    await ask()
+    assert [empty, await room()] == rooms
+    for _ in range(6):
+        await ask()
+    assert await room() == 0
+
+
 async def test_there_is_room_for_a_newcomer(books: JobBooks, ask: Ask) -> None:
     """One alone fills half of what may wait, more users take ever smaller parts, and the next one has a place."""
     backlog = Backlog({CoffeeRequested.topic: 9})

@@ -21,12 +21,16 @@ from faultmaven_domain.knowledge import (
     SearchResult,
     VectorProvider,
 )
+from faultmaven_domain.knowledge.indexing import EMBEDDED_AT_ONCE, WRITTEN_AT_ONCE
 from tests.fakes.clock import FakeClock
 from tests.fakes.embedding_model import FakeModel
 from tests.fakes.ids import FakeIds
 from tests.fakes.people import ANA
 from tests.fakes.reach import Reach
 
+#: A text of more passages than are written at once, and how many batches of the model come before the first writing.
+LONG = "\n\n".join(f"## Part {n}\n\nalpha {n}" for n in range(WRITTEN_AT_ONCE + EMBEDDED_AT_ONCE + 1))
+WRITTEN_BATCHES = WRITTEN_AT_ONCE // EMBEDDED_AT_ONCE
 MESSAGES = {"jobs.embedding": (EmbeddingRequested, "index"), "events.document_deleted": (DocumentDeleted, "forget")}
 
 
@@ -98,3 +102,14 @@ class Room:
 
     async def titles(self, query: str, by: Principal = ANA, **more: Any) -> list[str]:
         return [hit.title for hit in (await self.search(query, by, **more)).hits]
+
+
+async def nothing() -> None:
+    """A batch of the model that passes without anything."""
+
+
+async def the_request(room: Room) -> EmbeddingRequested:
+    """The only one that waits."""
+    [request] = await room.waiting()
+    assert isinstance(request, EmbeddingRequested)
+    return request

@@ -8,28 +8,14 @@ from attrs import evolve
 from faultmaven_adapters.memory.vectors import MemoryVectorProvider
 from faultmaven_domain.kernel.errors import Forbidden, InvalidInput, Unavailable
 from faultmaven_domain.kernel.jobs import JobState
-from faultmaven_domain.knowledge import DocumentStatus, EmbeddingRequested, IndexMismatch, Scope, SearchMode
-from faultmaven_domain.knowledge.indexing import EMBEDDED_AT_ONCE, INDEX, WRITTEN_AT_ONCE
+from faultmaven_domain.knowledge import DocumentStatus, IndexMismatch, Scope, SearchMode
+from faultmaven_domain.knowledge.indexing import EMBEDDED_AT_ONCE, INDEX
 from tests.fakes.embedding_model import FakeModel
 from tests.fakes.people import ANA, BOB, ROOT
 
-from .room import Room
+from .room import LONG, WRITTEN_BATCHES, Room, nothing, the_request
 
 MANY = "\n\n".join(f"## Part {n}\n\nalpha {n}" for n in range(2 * EMBEDDED_AT_ONCE + 5))
-
-#: A text of more passages than are written at once, and how many batches of the model come before the first writing.
-LONG = "\n\n".join(f"## Part {n}\n\nalpha {n}" for n in range(WRITTEN_AT_ONCE + EMBEDDED_AT_ONCE + 1))
-WRITTEN_BATCHES = WRITTEN_AT_ONCE // EMBEDDED_AT_ONCE
-
-
-async def nothing() -> None:
-    """A batch that passes without anything."""
-
-
-async def the_request(room: Room) -> EmbeddingRequested:
-    [request] = await room.waiting()
-    assert isinstance(request, EmbeddingRequested)
-    return request
 
 
 async def passages(room: Room, word: str = "alpha") -> set[str]:
