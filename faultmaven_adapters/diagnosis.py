@@ -1,15 +1,16 @@
 """What ``faultmaven doctor`` looks at: each finding says what is, and what would mend it."""
 
 import json
+import logging
 import os
 import shutil
 import socket
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 from functools import partial
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 from attrs import frozen
 
@@ -28,6 +29,7 @@ from .redis.serving import serving
 from .settings import WITH_TABLES, Identity, Settings, cautions, problems, shown
 from .whereabouts import whereabouts
 
+log = logging.getLogger(__name__)
 ENOUGH_DISK = 1024**3
 _MENDS = {
     "database": "Check DATABASE_URL, or the module's own, and that its file or server can be reached; `faultmaven "
@@ -65,7 +67,7 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
     ``settings`` need not be safe: what a start would refuse is a finding, and then nothing is opened. Nor is a
     database upgraded: one that waits for that is a finding, and what is not a database is then asked by itself.
     """
-    findings = [_profile(settings), _directory(settings.data_dir), _disk(settings.data_dir), _port(settings)]
+    findings = [_profile(settings), *(_looked(what, look, settings) for what, look in _AROUND.items())]
     findings += [Diagnosis(what="setting", state=State.BAD, says=says, mend=_SETTING) for says in problems(settings)]
     lacking = missing(wanted(settings))
     if lacking is not None:
@@ -76,11 +78,12 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
         return findings + [
             Diagnosis(what=name, state=State.NOTE, says=f"{at}: not asked") for name, at in places.items()
         ]
-    if behind := await _behind(settings):
+    behind, ill = await _behind(settings)
+    if behind:
         says = f"the database has yet to be upgraded, by {', '.join(behind)}"
         mend = "`faultmaven migrate` does it, as any start does; docs/database.md says what to keep a copy of."
         findings.append(Diagnosis(what="upgrade", state=State.NOTE, says=says, mend=mend))
-        others = await _each(settings, databases=False)
+        others = ill | await _each(settings, databases=False)
         return findings + [_dependency(name, why, places) for name, why in others.items()]
     try:
         async with open(settings=settings, work=False, model=True) as fm:
@@ -92,22 +95,26 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
             findings += [Diagnosis(what="caution", state=State.NOTE, says=note) for note in evicting]
             if fm.redis is not None and not settings.worker_inside():
                 findings.append(_workers(await serving(fm.redis)))
-    except (FaultMavenError, OSError) as error:
-        findings.append(Diagnosis(what="start", state=State.BAD, says=str(error), mend="Mend that, and ask again."))
+    except Exception as error:  # noqa: BLE001 - a finding, whatever it is
+        findings.append(Diagnosis(what="start", state=State.BAD, says=_why(error), mend="Mend that, and ask again."))
         findings += [_dependency(name, why, places) for name, why in (await _each(settings)).items()]
     return findings
 
 
-async def _behind(settings: Settings) -> list[str]:
-    """The revisions that tables which are there have yet to be given; of a database that cannot be asked, none."""
+async def _behind(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """The revisions that tables which are there have yet to be given; and which database cannot be asked, and why."""
     from .sql.migrate import pending
 
     found: list[str] = []
-    with suppress(FaultMavenError, OSError):  # told when it is opened
-        for module in WITH_TABLES:
+    ill: dict[str, str] = {}
+    for module in WITH_TABLES:
+        try:
             revisions = await pending({module: settings.database_of(module)})
+        except Exception as error:  # noqa: BLE001 - a finding, whatever it is
+            ill[settings.name_of_database(module)] = _why(error)
+        else:
             found += revisions if f"{module}_0001" not in revisions else []
-    return found
+    return found, ill
 
 
 async def _each(settings: Settings, *, databases: bool = True) -> dict[str, str | None]:
@@ -121,22 +128,40 @@ async def _each(settings: Settings, *, databases: bool = True) -> dict[str, str 
     for module in WITH_TABLES if databases else ():
         parts.setdefault(settings.name_of_database(module), partial(add_database, modules=frozenset({module})))
     for name, add in parts.items():
-        async with AsyncExitStack() as stack:
-            opening = Opening(settings, stack)
-            why = None
-            try:
-                await add(opening)
-            except (FaultMavenError, OSError) as error:
-                why = str(error)
-            asked = {each: await pinged(ping) for each, ping in opening.pings.items() if each not in found}
-            found |= asked
-            if why is not None and not any(asked.values()):  # else it is told of the one that it is about
-                found[name] = why
+        why, asked = None, dict[str, str | None]()
+        try:
+            async with AsyncExitStack() as stack:
+                opening = Opening(settings, stack)
+                try:
+                    await add(opening)
+                finally:
+                    asked = {each: await pinged(ping) for each, ping in opening.pings.items() if each not in found}
+        except Exception as error:  # noqa: BLE001 - a finding, whatever it is
+            why = _why(error)
+        found |= asked
+        if why is not None and not any(asked.values()):  # else it is told of the one that it is about
+            found[name] = why
     return found
 
 
 async def _add_index(opening: Opening) -> None:
     add_vectors(opening)
+
+
+def _why(error: Exception) -> str:
+    """The words of an error that has some for people. Any other may tell a secret, so its kind has to do."""
+    if isinstance(error, FaultMavenError | OSError):
+        return " ".join([str(error), *getattr(error, "__notes__", ())])
+    places = "".join(traceback.format_tb(error.__traceback__))
+    log.error("the doctor met %s, whose words are left out:\n%s", type(error).__name__, places)
+    return f"It fails in a way that nobody foresaw, with {type(error).__name__}; the log says where."
+
+
+def _looked(what: str, look: Callable[[Settings], Diagnosis], settings: Settings) -> Diagnosis:
+    try:
+        return look(settings)
+    except Exception as error:  # noqa: BLE001 - a finding, whatever it is
+        return Diagnosis(what=what, state=State.BAD, says=_why(error), mend=_SETTING)
 
 
 def _profile(settings: Settings) -> Diagnosis:
@@ -183,8 +208,8 @@ def _models(fm: FaultMaven, health: Mapping[str, str | None]) -> list[Diagnosis]
     return findings
 
 
-def _directory(directory: Path) -> Diagnosis:
-    place = directory
+def _directory(settings: Settings) -> Diagnosis:
+    place = directory = settings.data_dir
     while not place.exists():
         place = place.parent
     if not os.access(place, os.W_OK | os.X_OK) or not place.is_dir():
@@ -195,8 +220,8 @@ def _directory(directory: Path) -> Diagnosis:
     return Diagnosis(what="data directory", state=State.GOOD, says=f"{directory}{held}")
 
 
-def _disk(directory: Path) -> Diagnosis:
-    place = next(place for place in (directory, *directory.parents) if place.exists())
+def _disk(settings: Settings) -> Diagnosis:
+    place = next(place for place in (settings.data_dir, *settings.data_dir.parents) if place.exists())
     free = shutil.disk_usage(place).free
     says = f"{free / 1024**3:.1f} GiB free"
     if free < ENOUGH_DISK:
@@ -231,3 +256,11 @@ def _serves(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
+
+
+#: What there is besides what a start opens.
+_AROUND: Mapping[str, Callable[[Settings], Diagnosis]] = {
+    "data directory": _directory,
+    "disk": _disk,
+    "port": _port,
+}

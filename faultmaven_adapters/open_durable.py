@@ -19,7 +19,7 @@ from .open_redis import add_redis
 from .open_vectors import add_vectors
 from .opening import TRANSACTIONS, Opening, Progress
 from .owner import Holder, Role
-from .settings import Profile, Settings, cautions, check, is_placeholder, looked_for
+from .settings import Profile, Settings, cautions, check, databases_of, is_placeholder, looked_for
 
 SECRET_FILE = "secret"
 #: Which modules a module calls.
@@ -81,8 +81,9 @@ async def add_database(opening: Opening, modules: frozenset[str]) -> None:
         statement=settings.database_statement_seconds,
     )
     urls = {module: settings.database_of(module) for module in TRANSACTIONS}
-    with looked_for(settings, "DATABASE_URL"):
-        await migrate({module: url for module, url in urls.items() if module in modules})
+    for variable, its in databases_of(settings, modules):
+        with looked_for(settings, variable):
+            await migrate(its)
     books = await opening.stack.enter_async_context(open_sql(urls, opening.outbox.set, limits))
     opening.add_transactions(books, modules)
     for module in modules.intersection(urls):

@@ -1,15 +1,13 @@
 """Who is calling from where, and where this server is reached. Forwarded headers count from trusted proxies only."""
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 
 from attrs import frozen
 from starlette.requests import HTTPConnection, Request
 
-from faultmaven_adapters.settings import Settings, is_loopback
-from faultmaven_domain.kernel.errors import Misconfigured
+from faultmaven_adapters.settings import Network, Settings, is_loopback, proxies_of
 
-Network = IPv4Network | IPv6Network
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?")
 
 
@@ -28,7 +26,7 @@ class Addresses:
             public_url=settings.public_url and settings.public_url.rstrip("/"),
             bind=f"{name}:{settings.port}",
             bound_to_loopback=is_loopback(settings.host),
-            proxies=tuple(_network(proxy) for proxy in settings.trusted_proxies),
+            proxies=proxies_of(settings.trusted_proxies),
         )
 
     def base(self, request: Request) -> str:
@@ -74,13 +72,6 @@ class Addresses:
 
     def _trusts(self, address: str) -> bool:
         return _is_address(address) and any(ip_address(address) in network for network in self.proxies)
-
-
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text.strip(), strict=False)
-    except ValueError as error:
-        raise Misconfigured(f"TRUSTED_PROXIES holds {text!r}, which is no address or network.") from error
 
 
 def _is_address(text: str) -> bool:

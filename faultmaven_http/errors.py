@@ -34,6 +34,8 @@ from .wire.oauth import OAuthErrorOut
 
 #: Seconds after which it is worth asking again, where nobody knows better.
 TRY_AGAIN = 5
+#: The same where somebody has to mend something first.
+TRY_LATER = 60
 _STATUS: dict[type[FaultMavenError], int] = {
     SlowBody: 408,
     TooLarge: 413,
@@ -119,6 +121,8 @@ def body_of(error: FaultMavenError) -> ErrorOut:
         retry_after = error.retry_after
     elif isinstance(error, Unavailable) and not isinstance(error, StorageFull):
         retry_after = TRY_AGAIN
+    elif isinstance(error, Misconfigured):
+        retry_after = TRY_LATER
     return error_body(error.code, error.message, error.details, retry_after)
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from faultmaven_adapters.settings import Profile, Settings
-from faultmaven_domain.kernel.errors import Misconfigured
+from faultmaven_adapters.settings import EXTENSION_ID, Profile, Settings, extension_origin, origin_of
 
 from .addresses import Addresses
 
@@ -14,12 +13,8 @@ from .addresses import Addresses
 LOCAL_PORTS = (3000, 3333, 4173, 5173)
 ANY_EXTENSION = "chrome-extension://*"
 
-_EXTENSION_ID = re.compile("[a-p]{32}")
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9*._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}|\*))?"
-)
 _ANY = r"(?!file:)[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
-_IDS = {"chrome-extension": _EXTENSION_ID.pattern, "moz-extension": "[0-9a-f-]{36}"}
+_IDS = {"chrome-extension": EXTENSION_ID.pattern, "moz-extension": "[0-9a-f-]{36}"}
 _LEFT_OUT = {"http": "80", "https": "443"}  # ports that no browser names
 
 
@@ -43,10 +38,7 @@ class AllowedOrigins:
 
         Raises: Misconfigured for what is no origin, or no extension's id.
         """
-        for name in settings.extension_ids:
-            if not _EXTENSION_ID.fullmatch(name):
-                raise Misconfigured(f"EXTENSION_IDS holds {name!r}; an extension's id is 32 letters from a to p.")
-        extensions = [f"chrome-extension://{name}" for name in settings.extension_ids]
+        extensions = [extension_origin(name) for name in settings.extension_ids]
         addresses = Addresses.of(settings)
         if settings.cors_origins or settings.profile is not Profile.CORE or not addresses.bound_to_loopback:
             return cls.among([*settings.cors_origins, *extensions])
@@ -58,13 +50,10 @@ class AllowedOrigins:
 
 
 def _pattern(text: str) -> str:
-    if text == "*":
+    origin = origin_of(text)
+    if origin is None:
         return _ANY
-    match = _ORIGIN.fullmatch(text.strip().rstrip("/").lower())
-    if match is None:
-        raise Misconfigured(f"CORS_ORIGINS holds {text!r}; an origin is like https://example.org or http://10.0.0.7:81")
-    scheme, host, port = match["scheme"], match["host"], match["port"]
-    name = re.escape(f"{scheme}://{host}").replace(r"\*", _IDS.get(scheme, "[a-z0-9.-]*"))
-    if port is None or port == _LEFT_OUT.get(scheme):
+    name = re.escape(f"{origin.scheme}://{origin.host}").replace(r"\*", _IDS.get(origin.scheme, "[a-z0-9.-]*"))
+    if origin.port is None or origin.port == _LEFT_OUT.get(origin.scheme):
         return name
-    return name + (":[0-9]{1,5}" if port == "*" else f":{port}")
+    return name + (":[0-9]{1,5}" if origin.port == "*" else f":{origin.port}")

@@ -3,18 +3,25 @@
 import re
 from collections.abc import Callable, Iterator
 
+from attrs import fields
+
 from faultmaven_domain.auth import checked_redirects
 from faultmaven_domain.kernel.errors import InvalidInput, Misconfigured
 
-from .addresses import is_private, is_web_address
-from .choices import LLM, Embedding, FileStorage, Identity, S3Encryption, VectorStore
+from .addresses import is_private
+from .callers import caller_problems
+from .choices import LLM, Embedding, FileStorage, Identity, Queue, S3Encryption, VectorStore
+from .databases import database_problems
 from .fields import SHORTEST_SECRET, Settings
+from .placeholders import is_placeholder
 from .redis import redis_problems
-from .safety import is_placeholder, unsafe
+from .safety import unsafe
+from .web import address_problems, is_host
 
 #: S3 takes an upload in so many parts at most.
 S3_PARTS = 10_000
 _PINECONE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_BUCKET = re.compile(r"s3://[^/]+(/.*)?")
 
 
 def check(settings: Settings) -> None:
@@ -33,8 +40,6 @@ def _signing_in(settings: Settings) -> Iterator[str]:
     secret = settings.jwt_secret
     if secret is not None and not is_placeholder(secret) and len(secret) < SHORTEST_SECRET:
         yield f"JWT_SECRET has {len(secret)} characters; at least {SHORTEST_SECRET} are needed."
-    if settings.public_url is not None and not is_web_address(settings.public_url):
-        yield f"PUBLIC_URL is {settings.public_url!r}; accepted is an address that begins with http."
     try:
         checked_redirects(settings.oauth_redirects)
     except InvalidInput as error:
@@ -43,16 +48,36 @@ def _signing_in(settings: Settings) -> Iterator[str]:
 
 def _issuer(settings: Settings) -> Iterator[str]:
     provider = settings.identity_provider
+    unasked = [] if provider is Identity.AUTH0 else _set(settings, "auth0_")
+    unasked += _set(settings, "oidc_") if provider is Identity.JWT else []
+    if unasked:
+        named = "oidc or auth0" if provider is Identity.JWT else "auth0"
+        yield f"{', '.join(unasked)}: for IDENTITY_PROVIDER={named}, which is {provider.value}; nobody is asked there."
     if provider is Identity.JWT:
         return
     prefix = "AUTH0" if provider is Identity.AUTH0 else "OIDC"
     address = {"AUTH0": "AUTH0_DOMAIN", "OIDC": "OIDC_ISSUER"}[prefix]
-    if settings.issuer() is None:
+    domain = settings.auth0_domain
+    if prefix == "AUTH0" and domain is not None and not is_host(domain.removeprefix("https://").rstrip("/")):
+        yield "AUTH0_DOMAIN is no host's name; accepted is one such as tenant.eu.auth0.com."
+    elif settings.issuer() is None:
         yield f"IDENTITY_PROVIDER={provider.value} needs {address}."
     elif not is_private(settings.issuer() or ""):
         yield f"{address} is an https address, or one of this machine."
     if settings.audience() is None:
-        yield f"IDENTITY_PROVIDER={provider.value} needs {prefix}_AUDIENCE."
+        others = " or OIDC_CLIENT_ID" if provider is Identity.OIDC else ""
+        yield f"IDENTITY_PROVIDER={provider.value} needs {prefix}_AUDIENCE{others}."
+
+
+def _set(settings: Settings, prefix: str) -> list[str]:
+    """The variables that begin so, and say anything but their default."""
+    ours = [field for field in fields(Settings) if field.name.startswith(prefix)]
+    return [field.name.upper() for field in ours if getattr(settings, field.name) != field.default]
+
+
+def _worker(settings: Settings) -> Iterator[str]:
+    if not settings.worker_queues:
+        yield f"WORKER_QUEUES names no queue; accepted is a list of {', '.join(Queue)}."
 
 
 def _s3(settings: Settings) -> Iterator[str]:
@@ -60,9 +85,6 @@ def _s3(settings: Settings) -> Iterator[str]:
         yield "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together: set both or neither."
     if settings.s3_kms_key_id is not None and settings.s3_encryption is not S3Encryption.KMS:
         yield "S3_KMS_KEY_ID is the key of S3_ENCRYPTION=aws:kms, and nothing without it."
-    address = settings.s3_endpoint_url
-    if address is not None and not is_web_address(address):
-        yield f"S3_ENDPOINT_URL is {address!r}; accepted is an address that begins with http."
     if settings.file_storage is not FileStorage.S3:
         return
     if settings.s3_bucket is None:
@@ -72,11 +94,14 @@ def _s3(settings: Settings) -> Iterator[str]:
         yield f"S3 takes {S3_PARTS:,} parts: S3_MULTIPART_SIZE is {least} at least for MAX_UPLOAD_BYTES."
 
 
+def _lancedb(settings: Settings) -> Iterator[str]:
+    if "://" in settings.lancedb_path and not _BUCKET.fullmatch(settings.lancedb_path):
+        yield "LANCEDB_PATH leads nowhere that the tables can be; accepted is a folder, or s3://bucket/prefix."
+
+
 def _chromadb(settings: Settings) -> Iterator[str]:
-    address = settings.chromadb_url
-    if address is not None and not is_web_address(address):
-        yield f"CHROMADB_URL is {address!r}; accepted is an address that begins with http."
-    if settings.vector_store is VectorStore.CHROMADB and address is None and not settings.worker_inside():
+    apart = settings.chromadb_url is None and not settings.worker_inside()
+    if settings.vector_store is VectorStore.CHROMADB and apart:
         yield (
             "ChromaDB's folder is for one process, and workers are apart: start `chroma run` and set CHROMADB_URL, "
             "or set WORKER=true where one process is all there is."
@@ -87,8 +112,6 @@ def _pinecone(settings: Settings) -> Iterator[str]:
     if not _PINECONE_NAME.fullmatch(settings.pinecone_index):
         accepts = "small letters, digits and hyphens, 32 at most"
         yield f"PINECONE_INDEX is {settings.pinecone_index!r}; accepted are {accepts}."
-    if not is_web_address(settings.pinecone_url):
-        yield f"PINECONE_URL is {settings.pinecone_url!r}; accepted is an address that begins with http."
     if settings.vector_store is VectorStore.PINECONE and settings.pinecone_api_key is None:
         yield "VECTOR_STORE=pinecone needs PINECONE_API_KEY."
 
@@ -123,8 +146,13 @@ def _lacks_openai_key(settings: Settings) -> bool:
 _PARTS: tuple[Callable[[Settings], Iterator[str]], ...] = (
     _signing_in,
     _issuer,
+    database_problems,
     redis_problems,
+    address_problems,
+    caller_problems,
+    _worker,
     _s3,
+    _lancedb,
     _chromadb,
     _pinecone,
     _embedding,

@@ -45,7 +45,7 @@ def with_defaults(given: Mapping[str, str]) -> dict[str, str]:
     found = {**DEFAULTS[profile], **given}
     bucket, prefix = found.get("S3_BUCKET"), found.get("S3_PREFIX", "").strip("/")
     place = found.get("LANCEDB_PATH", "")
-    if bucket is None and "<S3_BUCKET>" in place:
+    if bucket is None and "<S3_BUCKET>" in place and found.get("FILE_STORAGE") != "s3":  # else told as missing
         del found["LANCEDB_PATH"]
     elif bucket is not None:
         filled = place.replace("<S3_BUCKET>", bucket).replace("<S3_PREFIX>", f"{prefix}/" if prefix else "")
@@ -55,12 +55,18 @@ def with_defaults(given: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def looked_for(settings: Settings, variable: str) -> Iterator[None]:
-    """Around what reaches for a server. Raises: what the block does; where the profile named the server, saying so."""
+    """Around what reaches for a server. Raises: what the block does, in words for those who set the variable.
+
+    What an error's notes tell of a server is for them alone, and so is where the profile looked for one.
+    """
     try:
         yield
     except (Misconfigured, Unavailable) as error:
-        default = DEFAULTS[settings.profile].get(variable)
-        if default is None or getattr(settings, variable.lower()) != default:
+        notes = getattr(error, "__notes__", [])
+        told, default = " ".join([error.message, *notes]), DEFAULTS[settings.profile].get(variable)
+        if default is not None and getattr(settings, variable.lower()) == default:
+            where = f"{variable} is not set, so profile {settings.profile.value} looks for it at {shown(default)}"
+            raise type(error)(f"{told} {where}; set it to where yours is.") from error
+        if not notes:
             raise
-        where = f"{variable} is not set, so profile {settings.profile.value} looks for it at {shown(default)}"
-        raise type(error)(f"{error.message} {where}; set it to where yours is.") from error
+        raise type(error)(f"{variable}: {told}") from error

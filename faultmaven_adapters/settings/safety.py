@@ -1,24 +1,13 @@
 """What is unsafe where others rely on a server: outside Core each of these stops the start."""
 
-import re
 from collections.abc import Callable, Iterator
 
 from .addresses import is_here, is_loopback, is_private
 from .choices import FileStorage, Identity, Profile, VectorStore
+from .databases import databases, is_memory, is_sqlite
 from .fields import SHORTEST_SECRET, Settings
+from .placeholders import is_placeholder
 from .redis import redis_cautions
-
-#: Modules with tables.
-WITH_TABLES = ("auth", "case", "evidence", "knowledge", "agent")
-_PLACEHOLDER = re.compile(
-    r"(change|replace)[-_ ]?(me|this|it|with)|your[-_ ].*(secret|key)|insecure|secret[-_ ]?key|dev[-_ ]?secret",
-    re.IGNORECASE,
-)
-
-
-def is_placeholder(secret: str) -> bool:
-    """One that examples and templates show, such as ``change-me-in-production``, and everybody knows."""
-    return _PLACEHOLDER.search(secret) is not None
 
 
 def unsafe(settings: Settings) -> list[str]:
@@ -29,7 +18,7 @@ def unsafe(settings: Settings) -> list[str]:
 
 
 def _known_secret(settings: Settings) -> str | None:
-    """`JWT_SECRET` is not set, or holds a placeholder such as `change-me-in-production`."""
+    """`JWT_SECRET` is not set, or holds a placeholder such as `change-me-in-production`, or few characters repeated."""
     secret = settings.jwt_secret
     if secret is not None and not is_placeholder(secret):
         return None
@@ -48,13 +37,13 @@ def _name_alone(settings: Settings) -> str | None:
 
 def _in_memory(settings: Settings) -> str | None:
     """A database in memory, which no other process sees and which ends with this one."""
-    named = [name for name, url in _databases(settings) if _is_sqlite(url) and _is_memory(url)]
+    named = [name for name, url in databases(settings) if is_sqlite(url) and is_memory(url)]
     return f"{_listed(named)} names a database in memory, which is lost with the process." if named else None
 
 
 def _sqlite(settings: Settings) -> str | None:
     """SQLite where processes may be on several machines: in `enterprise`, and where Redis is not on this one."""
-    named = [name for name, url in _databases(settings) if _is_sqlite(url) and not _is_memory(url)]
+    named = [name for name, url in databases(settings) if is_sqlite(url) and not is_memory(url)]
     if not named or not _spread(settings):
         return None
     why = (
@@ -118,10 +107,12 @@ def cautions(settings: Settings) -> Iterator[str]:
             f"HOST is {settings.host}, and neither PUBLIC_URL nor TRUSTED_PROXIES tells of a proxy with TLS before it: "
             "without one, passwords can be read on the way."
         )
-    if settings.public_url is not None and settings.registration and settings.identity_provider is Identity.JWT:
+    reached = not is_loopback(settings.host) or settings.public_url is not None or bool(settings.trusted_proxies)
+    if reached and settings.registration and settings.identity_provider is Identity.JWT:
         yield (
-            "REGISTRATION is on: whoever reaches PUBLIC_URL opens an account, searches the shared knowledge and asks "
-            "the models. Set it to false where not everybody may, and give accounts with `faultmaven users create`."
+            "REGISTRATION is on: whoever reaches this server opens an account, searches the shared knowledge and asks "
+            "the models, and whoever comes first is an admin, unless `faultmaven users create NAME --admin` was run "
+            "before. Set REGISTRATION=false where not everybody may, and give accounts with `faultmaven users create`."
         )
     if any(proxy.strip().endswith("/0") for proxy in settings.trusted_proxies):
         yield "TRUSTED_PROXIES trusts everybody: whoever asks may name any address, and limits by address hold nobody."
@@ -138,7 +129,7 @@ def cautions(settings: Settings) -> Iterator[str]:
 
 def _ways(settings: Settings) -> Iterator[tuple[str, str]]:
     """Each variable that leads to another machine, and where."""
-    named = [(variable, url) for variable, url in _databases(settings) if not _is_sqlite(url)]
+    named = [(variable, url) for variable, url in databases(settings) if not is_sqlite(url)]
     others = ("redis_url", "queue_redis_url", "s3_endpoint_url", "chromadb_url", "pinecone_url", "embedding_url")
     named += [(name.upper(), url) for name in others if (url := getattr(settings, name)) is not None]
     yield from ((variable, url) for variable, url in named if not is_here(url))
@@ -161,24 +152,6 @@ def _spread(settings: Settings) -> bool:
     if settings.profile is Profile.ENTERPRISE:
         return True
     return any(url is not None and not is_here(url) for url in (settings.redis_url, settings.queue_redis_url))
-
-
-def _databases(settings: Settings) -> list[tuple[str, str]]:
-    """Each variable that names a database of a module, and what it names."""
-    found = {}
-    for module in WITH_TABLES:
-        own = getattr(settings, f"{module}_database_url")
-        found[f"{module.upper()}_DATABASE_URL" if own else "DATABASE_URL"] = own or settings.database_url
-    return list(found.items())
-
-
-def _is_sqlite(url: str) -> bool:
-    return url.startswith("sqlite")
-
-
-def _is_memory(url: str) -> bool:
-    place = url.partition("://")[2].strip("/").partition("?")[0]
-    return place in {"", ":memory:"} or "mode=memory" in url
 
 
 def _listed(names: list[str]) -> str:

@@ -82,10 +82,11 @@ class Gateway:
 
     def __init__(self, url: str, *, module: str = "", limits: Limits | None = None) -> None:
         """``module``: whose writers take turns on a server. Raises: Misconfigured for a URL of no engine we know."""
-        try:
-            self._database = _Handle(url, module=module, limits=limits or Limits())
-        except (KeyError, ValueError) as error:
-            raise Misconfigured(f"{url.partition(':')[0]} is no database this server can use.") from error
+        scheme = url.partition(":")[0]
+        try:  # the scheme alone, as it would read the rest its own way, which knows neither several hosts nor sockets
+            self._database = _Handle(f"{scheme}://", place=url, module=module, limits=limits or Limits())
+        except KeyError as error:
+            raise Misconfigured(f"{scheme} is no database this server can use.") from error
 
     async def open(self) -> None:
         await self._database.connect()
@@ -178,8 +179,8 @@ class _Handle(Database):
 class _Backend(DatabaseBackend):
     """The engine a URL names."""
 
-    def __init__(self, url: object, *, module: str, limits: Limits) -> None:
-        self._engine = engine_of(str(url), module, limits)
+    def __init__(self, _: object, *, place: str, module: str, limits: Limits) -> None:
+        self._engine = engine_of(place, module, limits)
         self._plans = Plans(self._engine.dialect)
         self.dialect: str = self._engine.dialect.name
 

@@ -9,9 +9,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from .connecting import connect
 from .engines import Limits
-from .pool import connect, lock_key, postgres_url
-from .postgres_errors import meant
+from .pool import lock_key
+from .postgres_errors import meant, noted
+from .urls import postgres_address
 
 R = TypeVar("R")
 
@@ -24,7 +26,7 @@ async def in_transaction(url: str, module: str, work: Callable[[Connection, str]
 
     Raises: Unavailable; StorageFull; Misconfigured.
     """
-    address = postgres_url(url)
+    address = postgres_address(url)
 
     async def creator(*_: object, **__: object) -> "asyncpg.Connection[Any]":
         return await connect(address, LIMITS)
@@ -39,7 +41,7 @@ async def in_transaction(url: str, module: str, work: Callable[[Connection, str]
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig is not None else None
         if isinstance(cause, Exception):
-            raise meant(cause) from cause
+            raise noted(meant(cause), cause, address.place) from cause
         raise
     finally:
         await engine.dispose()

@@ -1,45 +1,25 @@
 """Connections to PostgreSQL servers, kept open, and shared by every handle of the process on the same database."""
 
 import asyncio
-import ssl
 import time
 from contextlib import nullcontext
 from hashlib import sha256
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import asyncpg
 from attrs import define, field
 
-from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError, Unavailable
 
 from ..turns import Turns
+from .connecting import Connection, connect
 from .engines import Limits
 from .postgres_errors import meant
+from .urls import PostgresAddress
 
 #: How long a connection may lie idle and still be used, in seconds: something between here and there may have cut it.
 FRESH = 300.0
-#: How long a transaction may hold up the others without a word, in seconds: its process has come to a halt.
-SILENCE = 60
-#: What the client waits for beyond what the server was told, in seconds: then it is the network that is gone.
-GRACE = 5.0
 #: How long closing may take, in seconds.
 CLOSING = 5.0
-
-Connection: TypeAlias = "asyncpg.Connection[Any]"
-
-
-def postgres_url(url: str) -> str:
-    """As asyncpg takes it. Raises: Misconfigured where it names no database."""
-    rest = url.partition("://")[2]
-    try:
-        database = urlsplit(f"postgresql://{rest}").path.strip("/")
-    except ValueError:
-        database = ""
-    if not database:
-        raise Misconfigured("A PostgreSQL database is named as postgresql://user:password@host:5432/database.")
-    return f"postgresql://{rest}"
 
 
 def lock_key(name: str) -> int:
@@ -47,48 +27,11 @@ def lock_key(name: str) -> int:
     return int.from_bytes(sha256(f"faultmaven {name}".encode()).digest()[:8], "big", signed=True)
 
 
-async def connect(url: str, limits: Limits) -> Connection:
-    """A new connection. Raises: Unavailable; Misconfigured where the server will not have us."""
-    milliseconds = str(int(limits.statement * 1000))
-    settings = {
-        "application_name": "faultmaven",
-        "timezone": "UTC",
-        "statement_timeout": milliseconds,
-        "lock_timeout": str(int(limits.patience * 1000)),
-        "idle_in_transaction_session_timeout": str(SILENCE * 1000),
-        # a client whose machine is gone is noticed before the silence is over
-        "tcp_keepalives_idle": "20",
-        "tcp_keepalives_interval": "10",
-        "tcp_keepalives_count": "3",
-        "jit": "off",  # for short questions it costs more than it saves
-    }
-    try:
-        return await asyncpg.connect(
-            url,
-            timeout=limits.connecting,
-            command_timeout=max(limits.statement, limits.patience) + GRACE,
-            server_settings=settings,
-            statement_cache_size=500,
-            max_cached_statement_lifetime=0,
-        )
-    except ssl.SSLError as error:  # some of them are ValueErrors too
-        raise Misconfigured(
-            "The database's certificate is not vouched for by what its URL names (sslmode, sslrootcert), or is another "
-            "host's."
-        ) from error
-    except (ValueError, asyncpg.ClientConfigurationError, asyncpg.UndefinedObjectError) as error:
-        raise Misconfigured("The database's URL cannot be read, or asks for what the server does not know.") from error
-    except Exception as error:
-        if "rejected SSL upgrade" in str(error):  # asyncpg has no class for it
-            raise Misconfigured("The database speaks no TLS, which its URL asks for (sslmode).") from error
-        raise meant(error) from error
-
-
 @define(eq=False)
 class Pool:
     """A database's connections from this process."""
 
-    url: str = field(repr=False)
+    address: PostgresAddress
     limits: Limits
     handles: int = 0
     closed: bool = False
@@ -124,7 +67,7 @@ class Pool:
             self._drop(connection)
         if self.closed:
             raise Unavailable("The database is closed.")
-        connection = await connect(self.url, self.limits)
+        connection = await connect(self.address, self.limits)
         self._all.add(connection)
         return connection, False
 
@@ -155,13 +98,13 @@ async def _closed(connection: Connection) -> None:
             raise
 
 
-_open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Limits], Pool]] = WeakKeyDictionary()
+_open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[PostgresAddress, Limits], Pool]] = WeakKeyDictionary()
 
 
-def open_pool(url: str, limits: Limits) -> Pool:
+def open_pool(address: PostgresAddress, limits: Limits) -> Pool:
     """The process's one :class:`Pool` of this database; each open wants its close."""
     pools = _open.setdefault(asyncio.get_running_loop(), {})
-    pool = pools.setdefault((url, limits), Pool(url, limits))
+    pool = pools.setdefault((address, limits), Pool(address, limits))
     pool.handles += 1
     return pool
 
@@ -169,5 +112,5 @@ def open_pool(url: str, limits: Limits) -> Pool:
 async def close_pool(pool: Pool) -> None:
     pool.handles -= 1
     if pool.handles == 0:
-        _open[asyncio.get_running_loop()].pop((pool.url, pool.limits), None)
+        _open[asyncio.get_running_loop()].pop((pool.address, pool.limits), None)
         await pool.close()

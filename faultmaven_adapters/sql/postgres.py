@@ -16,11 +16,13 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from faultmaven_domain.kernel.errors import Unavailable
 
 from ..turns import Turns
+from .connecting import Connection
 from .engines import Limits
 from .kept import settled
 from .plans import Plan
-from .pool import Connection, Pool, close_pool, lock_key, open_pool, postgres_url
+from .pool import Pool, close_pool, lock_key, open_pool
 from .postgres_errors import LOST, UNDONE, broken, meant
+from .urls import postgres_address
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {}SELECT pg_advisory_xact_lock({})"
@@ -33,7 +35,7 @@ log = logging.getLogger(__name__)
 
 class PostgresEngine:
     def __init__(self, url: str, module: str, limits: Limits) -> None:
-        self._url = postgres_url(url)
+        self._address = postgres_address(url)
         self._limits = limits
         self._module = module
         lock = lock_key(f"writes {module}")
@@ -42,7 +44,7 @@ class PostgresEngine:
         self.dialect: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
 
     def open(self) -> None:
-        self._pool = open_pool(self._url, self._limits)
+        self._pool = open_pool(self._address, self._limits)
 
     async def close(self) -> None:
         if self._pool is not None:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
@@ -11,6 +11,8 @@ from ..kernel.principal import ADMIN, USER, Principal
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
 LONGEST_NAME = 200
+#: How long the family of a token that has lapsed is kept: more than the clocks of a fleet are apart.
+FAMILY_REMEMBERED = timedelta(days=1)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*")
 _USERNAME = re.compile(r"[\w.@+-]{3,254}")
 _PLAIN = re.compile(r"[a-z0-9._+-]{1,64}")

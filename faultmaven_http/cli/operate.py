@@ -10,7 +10,7 @@ import click
 from faultmaven_adapters import open
 from faultmaven_adapters.diagnosis import diagnose
 from faultmaven_adapters.embeddings.model_files import default_model_directory, pull_model
-from faultmaven_adapters.settings import WITH_TABLES, looked_for
+from faultmaven_adapters.settings import WITH_TABLES, databases_of, looked_for
 from faultmaven_domain.auth import User
 from faultmaven_domain.kernel.errors import FaultMavenError
 
@@ -38,8 +38,10 @@ async def migrate(check: bool, data_dir: Path | None, as_json: bool) -> None:
     from faultmaven_adapters.sql.migrate import pending
 
     settings = settings_for(data_dir)
-    with looked_for(settings, "DATABASE_URL"):
-        revisions = await (pending if check else run)({module: settings.database_of(module) for module in WITH_TABLES})
+    revisions: list[str] = []
+    for variable, its in databases_of(settings, WITH_TABLES):
+        with looked_for(settings, variable):
+            revisions += await (pending if check else run)(its)
     if as_json:
         printed({"pending" if check else "applied": revisions})
     else:

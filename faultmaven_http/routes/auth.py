@@ -86,7 +86,7 @@ async def config(call: Call) -> Reply:
 
 
 async def register(call: Call, *, body: Registration) -> Reply:
-    """Open an account and sign in to it. In profile core the first one with a password is an admin's."""
+    """Open an account and sign in to it. The very first one with a password is an admin's."""
     full_name = body.full_name or body.display_name or ""
     if not body.password:
         if not is_open(call):

@@ -25,10 +25,12 @@ def door(path: str, context: ssl.SSLContext | None) -> Iterator[int]:
 
         threads.append(threading.Thread(target=accepting))
         threads[0].start()
-        yield listening.getsockname()[1]
-        listening.shutdown(socket.SHUT_RDWR)
-    for thread in threads:
-        thread.join()
+        try:
+            yield listening.getsockname()[1]
+        finally:  # a thread that waits would keep a test process that has failed from its end
+            listening.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
 
 
 def _served(client: socket.socket, path: str, context: ssl.SSLContext | None) -> None:
@@ -47,6 +49,8 @@ def _served(client: socket.socket, path: str, context: ssl.SSLContext | None) ->
 
 def _carried(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+        try:
+            while data := source.recv(65_536):
+                target.sendall(data)
+        finally:  # a client that leaves without a word too
+            target.shutdown(socket.SHUT_WR)

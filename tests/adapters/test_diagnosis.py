@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from arq.connections import ArqRedis
 
 from faultmaven_adapters.diagnosis import Diagnosis, State, diagnose
@@ -98,6 +100,24 @@ async def test_one_that_is_away_hides_no_other(tmp_path: Path) -> None:
     assert "REDIS_URL" in found["redis"].mend
     for name in ("database", "files", "vectors"):
         assert found[name].state is State.GOOD, found[name]
+
+
+async def test_whatever_goes_wrong_is_a_finding(
+    tmp_path: Path, redis_server: EmbeddedRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What no adapter foresaw is told by its kind alone, as its words may hold a secret, and hides no other finding."""
+    database = sqlite3.connect(tmp_path / "case.db")
+    database.execute("CREATE TABLE case_cases (hush)")
+    database.close()
+    given = {**QUICK, "HOST": "é" * 80, "REDIS_URL": f"unix://{redis_server.socket}"}
+    findings = await diagnose(read_settings(given | {"CASE_DATABASE_URL": "sqlite:///case.db"}, data_dir=tmp_path))
+    found = by_name(findings)
+
+    for name, kind in (("port", "TypeError"), ("start", "OperationalError"), ("database case", "OperationalError")):
+        assert (found[name].state, f"with {kind};" in found[name].says) == (State.BAD, True), found[name]
+    for name in ("database", "redis", "files", "vectors"):
+        assert found[name].state is State.GOOD, found[name]
+    assert "already exists" not in str(findings) + caplog.text
 
 
 async def test_the_queue_s_redis_is_told_from_the_other(tmp_path: Path, redis_server: EmbeddedRedis) -> None:

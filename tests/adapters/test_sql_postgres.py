@@ -11,11 +11,12 @@ from attrs import evolve
 from sqlalchemy import bindparam, func, select
 
 from faultmaven_adapters.sql import MODULES, Limits, SqlTransactions, migrate, open_sql
+from faultmaven_adapters.sql.connecting import connect
 from faultmaven_adapters.sql.plans import Plans
-from faultmaven_adapters.sql.pool import Pool, connect, lock_key
-from faultmaven_adapters.sql.pool import postgres_url as url_for_driver
+from faultmaven_adapters.sql.pool import Pool, lock_key
 from faultmaven_adapters.sql.postgres import PostgresEngine
 from faultmaven_adapters.sql.postgres_errors import broken, meant
+from faultmaven_adapters.sql.urls import postgres_address
 from faultmaven_domain.kernel.errors import (
     AlreadyExists,
     Conflict,
@@ -107,6 +108,29 @@ async def test_connections_that_died_unnoticed_are_replaced(transactions: SqlTra
         assert len(await titles(transactions)) == 2
         async with transactions.begin() as unit:
             await unit.cases.delete("case_2")
+
+
+async def test_a_primary_that_became_a_standby_keeps_no_writer(own_server: PostgresServer) -> None:
+    """A connection that cannot write any more is given up, so that the next one finds the primary, which may be new."""
+    await execute(own_server.url("postgres"), "CREATE DATABASE demoted")
+    url = own_server.url("demoted")
+    await migrate({"case": url})
+    ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'faultmaven' AND datname = current_database()"
+    async with open_sql({"case": url}, lambda: None) as opened:
+        transactions = opened["case"]
+        own_server.stop()
+        (own_server.data / "standby.signal").touch()
+        own_server.start()
+        assert await titles(transactions) == []
+        [kept] = await fetched(url, ours)
+        with pytest.raises(Unavailable, match="cannot be written"):
+            await save(transactions, "case_1")
+
+        assert await titles(transactions) == []
+        assert kept != (await fetched(url, f"{ours} ORDER BY backend_start DESC LIMIT 1"))[0]
+        await execute(url, "SELECT pg_promote()")
+        await save(transactions, "case_1")
+        assert await titles(transactions) == ["case_1"]
 
 
 #: Of the locks of the server that the test processes share.
@@ -289,7 +313,7 @@ async def test_counting_up_from_many_tasks(transactions: SqlTransactions, postgr
 
 async def test_a_silent_transaction_is_ended(postgres_url: str) -> None:
     """The server is told to end what holds others up without a word, to take no statement for ever, and to use UTC."""
-    connection = await connect(postgres_url, Limits(statement=7.0, patience=3.0))
+    connection = await connect(postgres_address(postgres_url), Limits(statement=7.0, patience=3.0))
     names = ("idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout", "TimeZone")
     shown = [await connection.fetchval(f"SHOW {name}") for name in names]
     await connection.close()
@@ -297,40 +321,10 @@ async def test_a_silent_transaction_is_ended(postgres_url: str) -> None:
     assert shown == ["1min", "7s", "3s", "UTC"]
 
 
-@pytest.mark.parametrize(
-    ("url", "error"),
-    [
-        ("postgresql://postgres@/no_such_database?host={host}", Misconfigured),
-        ("postgresql://nobody_known@/postgres?host={host}", Misconfigured),
-        ("postgresql://postgres@/postgres?host=/no/such/folder", Unavailable),
-        ("postgres://postgres@127.0.0.1:9/postgres", Unavailable),
-        ("postgresql+asyncpg://postgres@no-such-host.invalid/postgres", Unavailable),
-        ("postgresql://postgres@/postgres?host={host}&sslmode=nonsense", Misconfigured),
-        ("postgresql://postgres@/postgres?host={host}", Misconfigured),  # it was not migrated
-    ],
-)
-async def test_what_cannot_be_reached_is_told_of(postgres: PostgresPlace, url: str, error: type[Exception]) -> None:
-    """A server that is away, and one that will not have us, are told apart, and neither tells the password."""
-    url = url.format(host=postgres.server.data.parent).replace("postgres@", "postgres:hush@")
-    async with open_sql({"case": url}, lambda: None) as opened:
-        with pytest.raises(error) as raised:
-            await opened["case"].ping()
-    assert "hush" not in str(raised.value)
-
-
-async def test_every_spelling_of_the_scheme_is_the_same_engine(postgres_url: str) -> None:
-    """It is read as servers' documents, other programs and SQLAlchemy write it."""
-    for scheme in ("postgres", "postgresql+asyncpg"):
-        url = postgres_url.replace("postgresql:", f"{scheme}:", 1)
-        assert url_for_driver(url) == postgres_url
-        async with open_sql({"case": url}, lambda: None) as opened:
-            await opened["case"].ping()
-
-
 @pytest.fixture
 async def raw(postgres: PostgresPlace) -> AsyncIterator["asyncpg.Connection[Any]"]:
     """Within a transaction that is undone."""
-    connection = await connect(postgres.server.url("postgres"), Limits())
+    connection = await connect(postgres_address(postgres.server.url("postgres")), Limits())
     await connection.execute("BEGIN")
     await connection.execute(
         "CREATE TABLE t (id text PRIMARY KEY, name text UNIQUE, age bigint NOT NULL CHECK (age > 0))"
@@ -371,6 +365,7 @@ def raised(state: str) -> Callable[["asyncpg.Connection[Any]"], Awaitable[object
         (raised("40P01"), Unavailable),
         (raised("58030"), Unavailable),
         (raised("XX001"), Unavailable),
+        (raised("26000"), Misconfigured),
         (raised("42501"), Misconfigured),
     ],
 )  # fmt: skip

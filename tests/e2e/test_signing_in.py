@@ -36,7 +36,8 @@ def test_a_program_gets_a_token_of_its_own(server: Server, tmp_path: Path) -> No
 def test_no_start_without_passwords_outside_core(tmp_path: Path) -> None:
     """Asked for where it is never given, it is a mistake that is named."""
     words = ("serve", "--data-dir", str(tmp_path / "data"), "--port", "0")
-    started = faultmaven(*words, cwd=tmp_path, PROFILE="team", JWT_SECRET="s" * 40, DEV_LOGIN="true")
+    given = {"PROFILE": "team", "JWT_SECRET": "26059423adabdcf9142514428c9d1b35", "DEV_LOGIN": "true"}
+    started = faultmaven(*words, cwd=tmp_path, **given)
 
     assert started.returncode == 3
     assert "DEV_LOGIN" in started.stderr

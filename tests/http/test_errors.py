@@ -156,7 +156,7 @@ def over(fm: FaultMaven, error: Exception) -> ASGIApp:
     [
         (Unavailable(), 503, {"retry-after": "5"}),
         (StorageFull(), 507, {}),
-        (Misconfigured(), 503, {}),
+        (Misconfigured(), 503, {"retry-after": "60"}),
         (Forbidden(), 403, {}),
         (Conflict(), 409, {"x-error-code": "CONFLICT"}),
         (RateLimited(retry_after=7), 429, {"retry-after": "7"}),
