@@ -32,6 +32,7 @@ async def add_redis(opening: Opening, role: Role) -> Holder | None:
     """The owner's Redis where another process owns the directory, whom this tells of; else one of our own, or those
     that the settings name. Raises: Misconfigured; DirectoryHeld; Unavailable.
     """
+    from .redis.clustered import refuse_cluster
     from .redis.connection import close, connect, connect_any, ping
 
     kept: Address | Path | None
@@ -46,6 +47,7 @@ async def add_redis(opening: Opening, role: Role) -> Holder | None:
     opening.stack.push_async_callback(close, client)
     with looked_for(opening.settings, "REDIS_URL"):
         await ping(client)
+    await refuse_cluster(client, kept)
     opening.pings["redis"] = partial(ping, client)
     watchers = connect_any(kept, connections=WATCHERS)
     opening.stack.push_async_callback(close, watchers)
@@ -58,6 +60,7 @@ async def add_redis(opening: Opening, role: Role) -> Holder | None:
             await ping(jobs)
         except Unavailable as error:
             raise Unavailable(f"{error.message} It is that of QUEUE_REDIS_URL.") from error
+        await refuse_cluster(jobs, queue)
     from .redis.eviction import evicts
     from .redis.job_queue import ArqJobQueue, forget_dead_workers
 

@@ -11,7 +11,7 @@ from faultmaven_adapters import FaultMaven
 from faultmaven_adapters.jobs import JOBS, JobHandler
 from faultmaven_adapters.queues import EVIDENCE, INGESTION, MAINTENANCE, TURNS, names_of
 from faultmaven_adapters.redis.worker import arq_worker, work
-from faultmaven_domain.kernel.errors import FaultMavenError, Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
 from faultmaven_domain.kernel.schedule import Hourly
@@ -19,8 +19,6 @@ from faultmaven_domain.kernel.schedule import Hourly
 from .tasks.maintenance import CLEAN_UP, LONGEST, MINUTE, clean_up
 
 log = logging.getLogger(__name__)
-#: How long a worker waits before it looks for a Redis that went away, in seconds.
-PAUSE = 1.0
 #: A job ends itself by its own time limit, as a try that counts; the queue's is only the last resort.
 SLACK = timedelta(seconds=30)
 #: How often it is looked whether the time of something scheduled has come, in seconds.
@@ -48,17 +46,9 @@ async def run_worker(fm: FaultMaven) -> None:
     def hands(queue: str) -> Worker:
         return arq_worker(handler, address=fm.redis, queue=queue, timeouts=timeouts, concurrency=concurrency[queue])
 
-    async def serve(queue: str) -> None:
-        while True:
-            try:
-                await work(hands(queue))
-            except Unavailable as error:
-                log.warning("the worker of %s waits: %s", queue, error.message)
-            await asyncio.sleep(PAUSE)
-
     async with asyncio.TaskGroup() as group:
         for queue in names_of(fm.settings.worker_queues):
-            group.create_task(serve(queue), name=f"worker {queue}")
+            group.create_task(work(hands(queue)), name=f"worker {queue}")
             if queue == MAINTENANCE:
                 books = fm.services[JobService].books
                 group.create_task(keep_time(books, fm), name="schedule")

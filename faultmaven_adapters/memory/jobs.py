@@ -39,12 +39,16 @@ class MemoryOutbox:
             "parked": False,
         }
 
-    async def due(self, *, sent_before: datetime, limit: int = 100) -> list[Outgoing]:
-        before = in_utc(sent_before)
+    async def due(
+        self, *, sent_before: datetime, sent_after: datetime | None = None, limit: int = 100
+    ) -> list[Outgoing]:
+        before, after = in_utc(sent_before), None if sent_after is None else in_utc(sent_after)
+
+        def is_due(sent_at: datetime | None) -> bool:
+            return sent_at is None or sent_at < before or (after is not None and sent_at > after)
+
         rows = self._picture.read(_OUTBOX).items()
-        waiting = [
-            (id, row) for id, row in rows if not row["parked"] and (row["sent_at"] is None or row["sent_at"] < before)
-        ]
+        waiting = [(id, row) for id, row in rows if not row["parked"] and is_due(row["sent_at"])]
         return [
             Outgoing(id=id, topic=row["topic"], payload=from_json(row["payload"], dict[str, object]))
             for id, row in waiting[:limit]

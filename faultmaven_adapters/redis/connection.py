@@ -41,9 +41,10 @@ _MEANING: tuple[tuple[type[BaseException], type[FaultMavenError], str], ...] = (
     (TimeoutError, Unavailable, "Redis does not answer in time."),
     (OSError, Unavailable, "Redis does not answer."),
 )
-#: As Redis says it, and as the client says which command of a pipeline it was said of.
-_UNWRITABLE = re.compile(r"(?:^|caused error: \(')MISCONF ")
-_ELSEWHERE = re.compile(r"(?:^|caused error: \(')MOVED ")
+#: As Redis says it, as a script passes it on, and as the client says which command of a pipeline it was said of.
+_UNWRITABLE = re.compile(r"(?:^|-|caused error: \(')MISCONF ")
+_FULL = re.compile(r"-OOM ")
+_CLUSTERED = re.compile(r"(?:^|caused error: \(')(?:MOVED|CROSSSLOT) | non local key ")
 FAILURES = tuple(error for error, _, _ in _MEANING)
 
 
@@ -168,13 +169,20 @@ class calling:
 
 
 def meaning(error: BaseException) -> FaultMavenError:
+    """Of what is one of FAILURES, or the domain's already."""
+    if isinstance(error, FaultMavenError):
+        return error
     cause = error.__cause__  # a refused greeting comes wrapped as a broken connection
     if isinstance(cause, vendor.RedisError) and not isinstance(cause, vendor.ExecAbortError):
         error = cause
     if isinstance(error, vendor.ResponseError) and _UNWRITABLE.search(str(error)):
         return StorageFull("Redis cannot write its file; the disk may be full.")
-    if isinstance(error, vendor.ResponseError) and _ELSEWHERE.search(str(error)):
-        return Misconfigured("Redis is a cluster; its address begins with redis+cluster://.")
+    if isinstance(error, vendor.ResponseError) and _FULL.search(str(error)):
+        return StorageFull("Redis has no memory left.")
+    if isinstance(error, vendor.ResponseError) and _CLUSTERED.search(str(error)):
+        return Misconfigured(
+            "Redis is a cluster: REDIS_URL begins with redis+cluster:// then, QUEUE_REDIS_URL names a server outside."
+        )
     return next(kind(text) for cause, kind, text in _MEANING if isinstance(error, cause))
 
 

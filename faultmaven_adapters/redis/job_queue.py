@@ -4,22 +4,23 @@ from datetime import timedelta
 from uuid import uuid4
 
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix, job_key_prefix
-from arq.jobs import SerializationError
+from arq.constants import expires_extra_ms, in_progress_key_prefix, job_key_prefix
+from arq.jobs import SerializationError, serialize_job
 from arq.utils import timestamp_ms
 from attrs import frozen
+from redis.exceptions import ConnectionError as Broken
 
-from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.kernel.jobs import JobStatus
 
 from ..queues import QUEUES, queue_of
 from .connection import calling, matching
+from .job_scripts import PUT, TAKE_BACK
+from .wire import serialize
 
 #: arq keeps no results here (or an ended id could not be queued again); this is all that is left of a job, for a while.
 ENDED_KEY, ENDED_TTL = "fm:job:ended:", timedelta(hours=1)
 #: Between a queue's name and its worker's, in the key by which that one says that it lives.
 HEALTH = ":health:"
-ATTEMPTS = 3
 #: A list per queue of words to idle workers; each ends one's wait. They are worth nothing when they are old or many.
 WAKE_KEY, WAKE_TTL, MOST_WORDS = "fm:wake:", timedelta(minutes=1), 100
 #: A word that is there for as long as Redis keeps what it is given. With the server's own name, which each start
@@ -35,37 +36,24 @@ class ArqJobQueue:
         self, job_type: str, payload: dict[str, object], *, job_id: str, delay: timedelta = timedelta(0)
     ) -> str:
         """Raises: Unavailable; TypeError for what JSON cannot say."""
-        for _ in range(ATTEMPTS):
-            async with calling(self._redis):
-                try:
-                    job = await self._redis.enqueue_job(
-                        job_type, payload, _job_id=job_id, _queue_name=queue_of(job_type), _defer_by=delay or None
-                    )
-                except SerializationError as error:
-                    raise TypeError(str(error.__cause__)) from error
-                # arq says None when the id is queued already, but also when the connection broke between its question
-                # and its answer: look.
-                if job is not None or await self._redis.exists(job_key_prefix + job_id):
-                    if not delay:
-                        await self._wake(queue_of(job_type))
-                    return job_id
-        raise Unavailable("Redis does not take the job.")
-
-    async def _wake(self, queue: str) -> None:
-        async with self._redis.pipeline() as pipe:
-            pipe.lpush(WAKE_KEY + queue, b"")
-            pipe.ltrim(WAKE_KEY + queue, 0, MOST_WORDS - 1)
-            pipe.pexpire(WAKE_KEY + queue, WAKE_TTL)
-            await pipe.execute()
+        try:
+            job = serialize_job(job_type, (payload,), {}, None, timestamp_ms(), serializer=serialize)
+        except SerializationError as error:
+            raise TypeError(str(error.__cause__)) from error
+        queue, wait = queue_of(job_type), delay // timedelta(milliseconds=1)
+        keys = (queue, job_key_prefix + job_id, WAKE_KEY + queue)
+        words = (job_id, job, expires_extra_ms + wait, wait, MOST_WORDS, WAKE_TTL // timedelta(milliseconds=1))
+        async with calling(self._redis):
+            try:
+                await PUT.run(self._redis.execute_command, keys, *words)
+            except Broken:  # perhaps after it was done, which it bears
+                await PUT.run(self._redis.execute_command, keys, *words)
+        return job_id
 
     async def take_back(self, job_id: str) -> None:
         """Raises: Unavailable."""
         async with calling(self._redis):
-            async with self._redis.pipeline() as pipe:
-                pipe.delete(in_progress_key_prefix + job_id)
-                for queue in QUEUES:  # only where it is, and only forwards
-                    pipe.zadd(queue, {job_id: timestamp_ms()}, xx=True, lt=True)
-                await pipe.execute()
+            await TAKE_BACK.run(self._redis.execute_command, QUEUES, job_id)
 
     async def epoch(self) -> str:
         """Raises: Unavailable."""
@@ -99,7 +87,7 @@ async def forget_dead_workers(redis: ArqRedis) -> int:
     """
     held = 0
     async for keys in matching(redis, in_progress_key_prefix + "*"):
-        if keys:
-            async with calling(redis):
-                held += await redis.unlink(*keys)
+        job_ids = [key.decode().removeprefix(in_progress_key_prefix) for key in keys]
+        async with calling(redis):
+            held += await TAKE_BACK.run(redis.execute_command, QUEUES, *job_ids)
     return held

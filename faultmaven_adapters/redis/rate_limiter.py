@@ -2,23 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from hashlib import sha1
 from typing import Any
 from uuid import uuid4
 
 from attrs import Factory, field, frozen
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.limits import Allowance
 
 from .connection import Outage, calling
 from .line import line_to
+from .script import Script
 
 # Scores are the moments at which requests leave the window, in microseconds since 1970: whole numbers that a double
 # holds exactly until the year 2255.
-_TAKE = """
+_TAKE = Script("""
 local now, limit = tonumber(ARGV[1]), tonumber(ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 local used, allowed = redis.call('ZCARD', KEYS[1]), 0
@@ -30,8 +29,7 @@ end
 local decisive = used < limit and -1 or used - limit
 local moment = redis.call('ZRANGE', KEYS[1], decisive, decisive, 'WITHSCORES')
 return {allowed, used, moment[2] or false}
-"""
-_NAME = sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()  # what Redis calls it
+""")
 
 
 @frozen
@@ -46,7 +44,8 @@ class RedisRateLimiter:
         microseconds = (_microseconds(now), window // timedelta(microseconds=1))
         try:
             async with calling(self._redis):
-                allowed, used, moment = await self._take(f"fm:limit:{bucket}", *microseconds, limit, uuid4().hex)
+                asked = (*microseconds, limit, uuid4().hex)
+                allowed, used, moment = await _TAKE.run(self._send, [f"fm:limit:{bucket}"], *asked)
         except FaultMavenError as error:
             self._outage.met(error)
             return Allowance(allowed=True, limit=limit, remaining=max(0, limit - 1), reset_at=now + window)
@@ -57,12 +56,6 @@ class RedisRateLimiter:
             remaining=max(0, limit - used),
             reset_at=now + window if moment is None else _moment(int(float(moment))),
         )
-
-    async def _take(self, *asked: str | int) -> Any:
-        try:
-            return await self._send("EVALSHA", _NAME, 1, *asked)
-        except NoScriptError:  # Redis is new, or was restarted; this keeps it there
-            return await self._send("EVAL", _TAKE, 1, *asked)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,46 +3,43 @@
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from hashlib import sha1
 from typing import Any
 
 from attrs import Factory, field, frozen
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from faultmaven_domain.kernel.errors import FaultMavenError
 from faultmaven_domain.kernel.idempotency import Claim, Held, KeptReply
 
 from .connection import Outage, calling
 from .line import line_to
+from .script import Script
 
 # All of them are sent once more when a connection breaks, and bear it. ARGV[1] is the owner; once there is a reply that
 # field goes, and the request is nobody's.
-_CLAIM = """
+_CLAIM = Script("""
 local there = redis.call('HMGET', KEYS[1], 'owner', 'fingerprint', 'reply')
 if there[2] and there[1] ~= ARGV[1] then return {there[2], there[3]} end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'fingerprint', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return false
-"""
-_RENEW = """
+""")
+_RENEW = Script("""
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_KEEP = """
+""")
+_KEEP = Script("""
 local there = redis.call('HMGET', KEYS[1], 'owner', 'fingerprint', 'reply')
 if there[2] and there[1] ~= ARGV[1] then return there[3] == ARGV[4] and 1 or 0 end
 redis.call('HSET', KEYS[1], 'fingerprint', ARGV[2], 'reply', ARGV[4])
 redis.call('HDEL', KEYS[1], 'owner')
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
-"""
-_RELEASE = """
+""")
+_RELEASE = Script("""
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
-"""
-#: What Redis calls each.
-_NAMES = {text: sha1(text.encode(), usedforsecurity=False).hexdigest() for text in (_CLAIM, _RENEW, _KEEP, _RELEASE)}
+""")
 
 
 @frozen
@@ -70,23 +67,16 @@ class RedisReplyStore:
     async def release(self, claim: Claim) -> None:
         await self._run(_RELEASE, claim, failed=None)
 
-    async def _run(self, script: str, claim: Claim, *asked: str | int | bytes, failed: object) -> Any:
+    async def _run(self, script: Script, claim: Claim, *asked: str | int | bytes, failed: object) -> Any:
         """What the script gives, or ``failed`` where Redis is away."""
-        words = (1, f"fm:reply:{claim.key}", claim.owner, *asked)
         try:
             async with calling(self._redis):
-                found = await self._sent(script, *words)
+                found = await script.run(self._send, [f"fm:reply:{claim.key}"], claim.owner, *asked)
         except FaultMavenError as error:
             self._outage.met(error)
             return failed
         self._outage.over()
         return found
-
-    async def _sent(self, script: str, *words: str | int | bytes) -> Any:
-        try:
-            return await self._send("EVALSHA", _NAMES[script], *words)
-        except NoScriptError:  # Redis is new, or was restarted; this keeps it there
-            return await self._send("EVAL", script, *words)
 
 
 def _milliseconds(life: timedelta) -> int:

@@ -4,22 +4,26 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from arq.constants import in_progress_key_prefix
 from arq.typing import WorkerCoroutine
+from arq.utils import timestamp_ms
 from arq.worker import Function, Retry, Worker, func
 
-from faultmaven_domain.kernel.errors import FaultMavenError
+from faultmaven_domain.kernel.errors import FaultMavenError, Unavailable
 from faultmaven_domain.kernel.job_desk import TryAgain
 
 from ..queues import Handler, queue_of
 from .address import Address
 from .connection import FAILURES, calling, close, connect, meaning, ping
 from .job_queue import ENDED_KEY, ENDED_TTL, HEALTH, WAKE_KEY
+from .job_scripts import GIVE_BACK, TAKE
 from .wire import deserialize, serialize
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,15 @@ log = logging.getLogger(__name__)
 ENDLESS = 1_000_000
 #: Between two looks at a queue where no word comes that a job is in it.
 PAUSE = timedelta(milliseconds=100)
+#: Between two looks for a Redis that went away.
+AWAY = timedelta(seconds=1)
+#: How often a worker says that it lives, which is taken for true a second longer.
+HEALTH_EVERY = timedelta(seconds=10)
+NEVER = -HEALTH_EVERY.total_seconds()
+#: Where a task leaves word of the delay that its job wants, by the job's id.
+DELAYS = "delays"
+#: What Redis does, or a call that was mapped already says, when it goes.
+LOST: tuple[type[BaseException], ...] = (*FAILURES, FaultMavenError)
 #: A Redis that takes connections and answers nothing for so long has gone, and another may be the primary by now.
 SILENCE = timedelta(seconds=20)
 
@@ -70,46 +83,121 @@ def arq_worker(
         poll_delay=0,  # the pause is the worker's own
         after_job_end=_remember,
         health_check_key=f"{queue}{HEALTH}{socket.gethostname()}:{os.getpid()}",
-        health_check_interval=10,
+        health_check_interval=HEALTH_EVERY,
         job_serializer=serialize,
         job_deserializer=deserialize,
         log_results=False,
+        ctx={DELAYS: {}},
     )
 
 
 class _Worker(Worker):
-    """arq's own, but for two things: it would sleep between two looks, where this one waits for the word that a job is
-    there; and it mistakes itself when it is handed a job that it has in hand."""
+    """arq's own in how it runs a job and ends it. How it comes by jobs is ours: it waits for the word that one is there
+    where arq would sleep, goes by Redis's clock where arq asks its host's, takes as many as it has hands for in one
+    step, however many others run, and outlives a Redis that goes away."""
 
     def __init__(self, pause: timedelta, functions: Sequence[Function], **options: Any) -> None:
         super().__init__(functions, **options)
+        self.allow_pick_jobs = False
+        self._away = False
         self._pause = pause.total_seconds()
         self._looked = False
+        self._told = NEVER
+
+    async def async_run(self) -> None:
+        """Raises: Misconfigured; in a burst Unavailable too."""
+        while True:
+            if await self._served():
+                return
+            await asyncio.sleep(AWAY.total_seconds())
+
+    async def _served(self) -> bool:
+        """Until there is no more to do, or, which gives False, Redis goes; what is in hand then stays there."""
+        try:
+            await ping(self.pool)
+            await self.main()
+            return True
+        except LOST as error:
+            why = meaning(error)
+            if self.burst or not isinstance(why, Unavailable):
+                raise why from error
+            if not self._away:
+                self._away = True
+                in_hand = len(self._in_hand())
+                log.warning("the worker of %s waits, with %d jobs in hand: %s", self.queue_name, in_hand, why.message)
+            self._looked, self._told = False, NEVER
+            with suppress(*FAILURES):
+                await self.pool.connection_pool.disconnect(inuse_connections=isinstance(error, TimeoutError))
+            return False
+
+    def _in_hand(self) -> dict[str, asyncio.Task[Any]]:
+        return {job_id: task for job_id, task in self.tasks.items() if not task.done()}
 
     async def _poll_iteration(self) -> None:
-        redis: Any = self.pool  # whose hints know whole seconds only
         async with asyncio.timeout(self._pause + SILENCE.total_seconds()):
             if self._looked:
-                await redis.blpop([WAKE_KEY + self.queue_name], timeout=self._pause)
+                await self._wait()
             self._looked = True
-            await super()._poll_iteration()
+            await super()._poll_iteration()  # forgets tasks that ended, and says that it lives
+            await self._take()
+        if self._away:
+            self._away = False
+            log.info("the worker of %s goes on", self.queue_name)
 
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Those that were taken back while they ran here wait for another worker, or until they have ended here."""
-        await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in self.tasks])
+    async def _wait(self) -> None:
+        """For a word that a job is there, or a free hand, but for the pause at most."""
+        redis: Any = self.pool  # whose hints know whole seconds only
+        in_hand = self._in_hand().values()
+        if len(in_hand) < self.max_jobs:
+            await redis.blpop([WAKE_KEY + self.queue_name], timeout=self._pause)
+        else:
+            await asyncio.wait(in_hand, timeout=self._pause, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _take(self) -> None:
+        """What was taken back while it ran here waits for another worker, or until it has ended here."""
+        in_hand = self._in_hand()
+        hands = self.max_jobs - len(in_hand)
+        if hands <= 0:
+            return
+        hold = int(self.in_progress_timeout_s * 1000)
+        now, *found = await TAKE.run(self.pool.execute_command, [self.queue_name], hold, hands, *in_hand)
+        ahead = now - timestamp_ms()
+        for job_id, place in zip(found[::2], found[1::2], strict=True):
+            running = self.run_job(job_id.decode(), int(float(place)) - ahead)  # as this host's clock would have it
+            self.tasks[job_id.decode()] = asyncio.create_task(running)
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        try:
+            await super().run_job(job_id, score)
+        except LOST as error:
+            log.warning("job %s: its queue does not hear what became of it: %s", job_id, meaning(error).message)
+        finally:
+            self.ctx[DELAYS].pop(job_id, None)
+
+    async def finish_job(self, job_id: str, finish: bool, *how: Any) -> None:
+        async with calling(self.pool):
+            if finish:
+                return await super().finish_job(job_id, finish, *how)
+            keys = (self.queue_name, in_progress_key_prefix + job_id)
+            await GIVE_BACK.run(self.pool.execute_command, keys, job_id, self.ctx[DELAYS].get(job_id, 0))
+
+    async def record_health(self) -> None:
+        if time.monotonic() - self._told < HEALTH_EVERY.total_seconds():
+            return
+        self._last_health_check = 0  # arq counts by the time of day, which may be set back
+        await super().record_health()
+        self._told = time.monotonic()
 
 
 async def work(worker: Worker) -> None:
     """Run a worker until it is cancelled (or, in a burst, done); what it has in hand then goes back to its queue.
 
-    Signals are the caller's. Raises: Unavailable as soon as Redis goes.
+    While Redis is away what it has in hand goes on, for the database knows of it, and it takes no more.
+    Signals are the caller's. Raises: Misconfigured; in a burst Unavailable too.
     """
     pool = worker.pool
     try:
-        await ping(pool)
-        await worker.main()
-    except FAILURES as error:
-        raise meaning(error) from error
+        await worker.async_run()
     finally:
         # arq's own close() raises the CancelledError of a job that had only just been claimed.
         tasks = list(worker.tasks.values())
@@ -128,6 +216,7 @@ def _task(job_type: str, handler: Handler) -> WorkerCoroutine:
         try:
             await handler(job_type, payload, ctx["job_id"])
         except TryAgain as later:
+            ctx[DELAYS][ctx["job_id"]] = later.delay // timedelta(milliseconds=1)
             raise Retry(defer=later.delay) from later
         except FaultMavenError as error:  # what could not even be claimed; arq would log where each of its lines is
             log.warning("job %s (%s) is sent again later: %s", ctx["job_id"], job_type, error.message)
@@ -136,4 +225,5 @@ def _task(job_type: str, handler: Handler) -> WorkerCoroutine:
 
 
 async def _remember(ctx: dict[Any, Any]) -> None:
-    await ctx["redis"].set(ENDED_KEY + ctx["job_id"], b"", px=ENDED_TTL)
+    async with calling(ctx["redis"]):
+        await ctx["redis"].set(ENDED_KEY + ctx["job_id"], b"", px=ENDED_TTL)

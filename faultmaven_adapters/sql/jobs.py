@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     func,
@@ -103,8 +104,10 @@ class SqlOutbox:
         row = {"id": message.id, "topic": message.topic, "payload": payload, "put_at": at, "sent_at": None}
         await self._connection.execute(upsert(self._table, "id", self._connection.dialect), row)
 
-    async def due(self, *, sent_before: datetime, limit: int = 100) -> list[Outgoing]:
-        values = {"sent_before": sent_before, "limit": limit}
+    async def due(
+        self, *, sent_before: datetime, sent_after: datetime | None = None, limit: int = 100
+    ) -> list[Outgoing]:
+        values = {"sent_before": sent_before, "sent_after": sent_after or PARKED, "parked": PARKED, "limit": limit}
         return [
             Outgoing(id=row["id"], topic=row["topic"], payload=from_json(row["payload"], dict[str, object]))
             for row in await self._connection.fetch_all(_due(self._table), values)
@@ -182,8 +185,10 @@ def _waiting(table: Table, owned: bool) -> Select[Any]:
 
 @cache
 def _due(table: Table) -> Select[Any]:
-    never_or_long_ago = or_(table.c.sent_at.is_(None), table.c.sent_at < bindparam("sent_before"))
-    return select(table).where(never_or_long_ago).order_by(table.c.seq).limit(bindparam("limit"))
+    sent_at = table.c.sent_at
+    in_future = and_(sent_at > bindparam("sent_after"), sent_at < bindparam("parked"))
+    never_or_far_off = or_(sent_at.is_(None), sent_at < bindparam("sent_before"), in_future)
+    return select(table).where(never_or_far_off).order_by(table.c.seq).limit(bindparam("limit"))
 
 
 @cache

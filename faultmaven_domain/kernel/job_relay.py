@@ -11,7 +11,8 @@ from .jobs import LEASE, JobQueue, JobState
 from .unit_of_work import Transactions, UnitOfWork
 
 #: What was sent this long ago, and neither ended nor runs, is sent again: the queue may have lost this one alone, or
-#: a worker have died that had taken it and not begun. Within twice a lease another is to have it.
+#: a worker have died that had taken it and not begun. Within twice a lease another is to have it. So is what was sent
+#: as far in the future: by a host whose clock is ahead, or before this one's was set back.
 RESEND_AFTER = 1.5 * LEASE
 AT_ONCE = 100
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,9 +40,9 @@ class JobRelay:
                 self._epoch = epoch
             for transactions in self.books.values():
                 sent += await self._drain(transactions, again=False)
-            long_ago = self.clock.now() - RESEND_AFTER
+            now = self.clock.now()
             for transactions in self.books.values():  # no more than a batch: what is new does not wait for it
-                sent += (await self._send(transactions, long_ago, again=True))[1]
+                sent += (await self._send(transactions, now - RESEND_AFTER, now + RESEND_AFTER, again=True))[1]
         except FaultMavenError:
             self._epoch = None  # what workers meant to tell the queue meanwhile was lost
             raise
@@ -63,17 +64,22 @@ class JobRelay:
         """Whatever is marked unsent."""
         sent = 0
         while True:
-            seen, some = await self._send(transactions, _NEVER, again=again)
+            seen, some = await self._send(transactions, _NEVER, None, again=again)
             sent += some
             if seen < AT_ONCE:
                 return sent
 
     async def _send(
-        self, transactions: Transactions[UnitOfWork], sent_before: datetime, *, again: bool
+        self,
+        transactions: Transactions[UnitOfWork],
+        sent_before: datetime,
+        sent_after: datetime | None,
+        *,
+        again: bool,
     ) -> tuple[int, int]:
         """One batch; how many were due, and how many of them were sent: not those that a worker has."""
         async with transactions.view() as unit:
-            due = await unit.outbox.due(sent_before=sent_before, limit=AT_ONCE)
+            due = await unit.outbox.due(sent_before=sent_before, sent_after=sent_after, limit=AT_ONCE)
             jobs = [await unit.jobs.get(message.id) for message in due]
         sent = 0
         for message, job in zip(due, jobs, strict=True):

@@ -58,8 +58,8 @@ class JobRunner:
         except FaultMavenError as error:
             outage = patient and isinstance(error, Unavailable) and error.passes
             most = 0 if error.final else MAX_OUTAGES if outage else MAX_ATTEMPTS
-            level = logging.INFO if MAX_ATTEMPTS < job.mishaps < most else logging.WARNING
-            log.log(level, "job %s (%s), attempt %d: %s", job_id, job.kind, job.attempts, error.message)
+            tell = log.info if MAX_ATTEMPTS < job.mishaps < most else log.warning
+            tell("job %s (%s), attempt %d: %s", job_id, job.kind, job.attempts, error.message)
             await self._stumbled(job, transactions, error.message, most=most)
         except Exception:
             log.exception("job %s (%s), attempt %d", job_id, job.kind, job.attempts)

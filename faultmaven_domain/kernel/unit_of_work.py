@@ -18,8 +18,10 @@ class Outbox(Protocol):
 
     async def put(self, message: Outgoing, *, at: datetime) -> None: ...
 
-    async def due(self, *, sent_before: datetime, limit: int = 100) -> list[Outgoing]:
-        """Oldest first: never sent, or last sent before a time."""
+    async def due(
+        self, *, sent_before: datetime, sent_after: datetime | None = None, limit: int = 100
+    ) -> list[Outgoing]:
+        """Oldest first: never sent, last sent before a time, or after another one, by a clock that cannot be right."""
         ...
 
     async def mark_sent(self, ids: list[str], *, at: datetime) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -17,6 +18,7 @@ from faultmaven_adapters.redis.address import Address
 from faultmaven_adapters.redis.connection import close, connect
 from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
 from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers
+from faultmaven_adapters.redis.job_scripts import TAKE
 from faultmaven_adapters.redis.worker import arq_worker, work
 from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.kernel.job_desk import TryAgain
@@ -201,17 +203,80 @@ class TestArqJobQueue(JobQueueContract):
     async def test_what_is_taken_back_keeps_its_place(
         self, queue: ArqJobQueue, redis_server: EmbeddedRedis, redis: ArqRedis
     ) -> None:
-        """A job that waited longer than others is not sent behind them."""
-        for n in range(3):
+        """A job that waited longer than others is not sent behind them, nor is one to be tried again at once."""
+        for n in range(4):
             await queue.enqueue(TURN, {}, job_id=str(n))
             await asyncio.sleep(0.002)
-        await redis.set("arq:in-progress:0", b"1", px=timedelta(minutes=5))
+        assert await taken(redis, hands=1) == ["0"]
         await queue.take_back("0")
+        recorder = Recorder()
+
+        async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            await recorder(job_type, payload, job_id)
+            if job_id == "1" and recorder.ids.count("1") == 1:
+                raise TryAgain(timedelta(0))
+
+        await work(a_worker(redis_server, handler, TURNS, burst=True, concurrency=1))
+
+        assert recorder.ids == ["0", "1", "1", "2", "3"]
+
+    async def test_those_that_run_hide_none_that_wait(
+        self, queue: ArqJobQueue, redis_server: EmbeddedRedis, redis: ArqRedis
+    ) -> None:
+        """However many jobs others have in hand, one look finds those that wait; also where others leave theirs in
+        front, as workers of an older version do."""
+        for n in range(600):
+            await queue.enqueue(TURN, {}, job_id=f"{n:03}")
+        assert len(await taken(redis, hands=500)) == 500
+        async with redis.pipeline() as pipe:
+            for n in range(500, 590):
+                pipe.set(f"arq:in-progress:{n}", b"1", px=timedelta(minutes=5))
+            await pipe.execute()
+
+        assert await taken(redis, "590", hands=2) == ["591", "592"]
+        assert await redis.zcard(TURNS) == 600
         handler = Recorder()
+        working = asyncio.create_task(work(a_worker(redis_server, handler, TURNS)))
+        async with asyncio.timeout(HANGS):
+            while len(handler.ids) < 8:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        working.cancel()
+        await asyncio.wait({working})
+        assert sorted(handler.ids) == ["590", *(str(n) for n in range(593, 600))]
 
-        await work(a_worker(redis_server, handler, TURNS, burst=True))
+    async def test_a_worker_takes_no_more_than_it_has_hands_for(
+        self, queue: ArqJobQueue, redis_server: EmbeddedRedis
+    ) -> None:
+        """And, with all of them full, the next as soon as one is free, without a word that it is there."""
+        running, most, done = 0, 0, 0
 
-        assert handler.ids[0] == "0"
+        async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
+            nonlocal running, most, done
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.002)
+            running, done = running - 1, done + 1
+
+        for n in range(30):
+            await queue.enqueue(TURN, {}, job_id=str(n))
+        hour = timedelta(hours=1)
+        working = asyncio.create_task(work(a_worker(redis_server, handler, TURNS, poll=hour, concurrency=3)))
+        async with asyncio.timeout(HANGS):
+            while done < 30:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        working.cancel()
+        await asyncio.wait({working})
+
+        assert most == 3
+
+    async def test_hosts_need_no_common_clock(self, redis: ArqRedis, redis_server: EmbeddedRedis) -> None:
+        """A job asked for by a host an hour ahead is done by a worker an hour behind as soon as it is asked for, and
+        again after the delay it wanted; and such a worker says that it lives, also when its clock is set."""
+        asking = [sys.executable, "-m", "tests.adapters.other_clock", str(redis_server.socket)]
+        other = await asyncio.create_subprocess_exec(*asking, stdout=asyncio.subprocess.PIPE)
+        said, _ = await other.communicate()
+
+        assert said.decode().split() == ["ahead", "behind", "behind", "ahead"]
 
     async def test_a_worker_does_not_begin_what_it_has_in_hand(
         self, queue: ArqJobQueue, redis_server: EmbeddedRedis, caplog: pytest.LogCaptureFixture
@@ -287,15 +352,16 @@ class TestArqJobQueue(JobQueueContract):
         self, deliveries: Deliveries, redis_server: EmbeddedRedis, redis: ArqRedis, tmp_path: Path, answered: bool
     ) -> None:
         """When the connection breaks as a job is written, before Redis has done it or after, the job is there once."""
-        async with cut_once(redis_server.socket, tmp_path / "s", at=b"EXEC", forwarded=answered):
+        await ArqJobQueue(redis).enqueue(TURN, {}, job_id="0")  # or Redis might not know the script
+        async with cut_once(redis_server.socket, tmp_path / "s", at=b"EVALSHA", forwarded=answered):
             client = connect(tmp_path / "s")
             assert await ArqJobQueue(client).enqueue(TURN, {}, job_id="1") == "1"
             await close(client)
         handler = Recorder()
 
-        assert await waiting(redis) == 1
+        assert await waiting(redis) == 2
         await deliveries(handler)
-        assert handler.ids == ["1"]
+        assert sorted(handler.ids) == ["0", "1"]
 
     async def test_one_that_cannot_begin_is_one_line(
         self, queue: ArqJobQueue, deliveries: Deliveries, caplog: pytest.LogCaptureFixture
@@ -312,6 +378,12 @@ class TestArqJobQueue(JobQueueContract):
         assert caplog.messages == ["job 1 (jobs.chat_turn) is sent again later: The database does not answer."]
         assert caplog.records[0].exc_info is None
         assert await queue.get_status("1") == JobStatus.ENDED
+
+
+async def taken(redis: ArqRedis, *mine: str, hands: int) -> list[str]:
+    """What one look of a worker takes of the queue of turns, which has ``mine`` in hand already."""
+    _, *found = await TAKE.run(redis.execute_command, [TURNS], 60_000, hands, *mine)
+    return [job_id.decode() for job_id in found[::2]]
 
 
 async def waiting(redis: ArqRedis) -> int:
@@ -338,6 +410,7 @@ def a_worker(
     burst: bool = False,
     timeout: timedelta = timedelta(seconds=60),
     poll: timedelta = timedelta(milliseconds=5),
+    concurrency: int = 4,
 ) -> Worker:
     return arq_worker(
         handler,
@@ -346,6 +419,7 @@ def a_worker(
         timeouts=dict.fromkeys(KINDS, timeout),
         poll=poll,
         burst=burst,
+        concurrency=concurrency,
     )
 
 

@@ -6,6 +6,8 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from arq.connections import ArqRedis
@@ -20,6 +22,9 @@ from faultmaven_adapters.redis.result_store import RedisResultStore
 from faultmaven_adapters.redis.session_store import RedisSessionStore
 from faultmaven_adapters.redis.worker import arq_worker, work
 from faultmaven_domain.kernel.errors import Misconfigured, StorageFull, Unavailable
+from faultmaven_domain.kernel.job_desk import TryAgain
+from tests.adapters.redis_door import a_door
+from tests.adapters.redis_processes import Server, a_port
 from tests.contracts.cache import HOUR
 from tests.contracts.job_queue import TURN, Recorder
 from tests.contracts.rate_limiter import MINUTE, NOON
@@ -79,11 +84,12 @@ async def test_the_cache_when_redis_is_back(tmp_path: Path, caplog: pytest.LogCa
     async with embedded_redis(tmp_path) as server:
         client = connect(server.socket)
         cache = RedisCache(client)
-        await cache.set("stale:1", b"v", HOUR)
-        await cache.set("kept", b"v", HOUR)
-    await cache.invalidate("stale:*")
+        for key in ("stale:1", "old", "kept"):
+            await cache.set(key, b"v", HOUR)
+    for pattern in ("stale:*", "old"):
+        await cache.invalidate(pattern)
     async with embedded_redis(tmp_path):
-        assert [await cache.get("kept"), await cache.get("stale:1")] == [b"v", None]
+        assert [await cache.get(key) for key in ("kept", "stale:1", "old")] == [b"v", None, None]
         await close(client)
 
     assert caplog.text.count("the cache is away") == 1
@@ -111,32 +117,97 @@ async def test_comes_back_by_itself(tmp_path: Path) -> None:
         await close(client)
 
 
-async def test_a_worker_ends_when_redis_goes(tmp_path: Path) -> None:
-    """A worker does not sit beside a dead Redis: it ends and says why, and its supervisor starts it again."""
-    async with embedded_redis(tmp_path) as server:
-        worker = arq_worker(Recorder(), address=server.socket, queue=TURNS, timeouts={TURN: MINUTE})
-        running = asyncio.create_task(work(worker))
-        client = connect(server.socket)
-        while not await client.keys("fm:turns:health:*"):  # noqa: ASYNC110
+class Hands:
+    """A worker of three hands, whose jobs end as they are told to, or all of them at once."""
+
+    def __init__(self, address: str) -> None:
+        self.begun, self.ended, self.let_go = list[str](), list[str](), set[str]()
+        self.open, self.cut_off = False, False
+        self.most = 0
+        worker = arq_worker(self, address=address, queue=TURNS, timeouts={TURN: MINUTE}, concurrency=3)
+        self.task = asyncio.create_task(work(worker))
+
+    async def __call__(self, job_type: str, payload: dict[str, Any], job_id: str) -> None:
+        self.begun.append(job_id)
+        self.most = max(self.most, len(self.begun) - len(self.ended))
+        try:
+            await so(lambda: self.open or job_id in self.let_go)
+        except asyncio.CancelledError:
+            self.cut_off = True
+            raise
+        self.let_go.discard(job_id)
+        self.ended.append(job_id)
+        if payload.get("again") and job_id not in self.ended[:-1]:
+            raise TryAgain(timedelta(milliseconds=1))
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait({self.task})
+
+
+def url_of(server: Server, *, port: int | None = None) -> str:
+    login = "" if server.password is None else f":{quote(server.password, safe='')}@"
+    return f"redis://{login}127.0.0.1:{port or server.port}"
+
+
+async def so(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):  # lest a broken one hang the suite
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
-        await close(client)
-        os.kill(server.pid, signal.SIGKILL)
-
-        with pytest.raises(Unavailable):
-            await running
 
 
-async def test_a_worker_without_redis(gone: ArqRedis, tmp_path: Path) -> None:
-    """A worker that finds no Redis says so at once."""
+async def test_a_worker_outlives_its_redis(tmp_path: Path, guarded: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """What a worker has in hand goes on while Redis is away, ends meanwhile or later, and is not begun again beside
+    itself; it takes more when Redis is back, and never more than it has hands for."""
+    guarded.asked("FLUSHALL")
+    port, asker = a_port(), connect(url_of(guarded))
+    queue = ArqJobQueue(asker)
+
+    async def send(*job_ids: str) -> None:
+        for job_id in job_ids:  # as the relay does, which does not know what became of them
+            await queue.take_back(job_id)
+            await queue.enqueue(TURN, {"again": job_id == "2"}, job_id=job_id)
+
+    async with a_door(lambda: guarded.port, port=port):
+        hands = Hands(url_of(guarded, port=port))
+        await send("1", "2")
+        await so(lambda: len(hands.begun) == 2)
+    await so(lambda: "waits, with 2 jobs in hand: Redis does not answer." in caplog.text)
+    hands.let_go.add("1")
+    await so(lambda: "job 1: its queue does not hear what became of it" in caplog.text)
+    async with a_door(lambda: guarded.port, port=port):
+        await send("2", "3", "4", "5", "1")
+        await so(lambda: len(hands.begun) == 4)
+        hands.open = True
+        await so(lambda: not guarded.asked("ZCARD", TURNS))
+    await hands.stop()
+    await close(asker)
+
+    assert sorted(hands.begun[2:4]) == ["1", "3"]
+    assert sorted(hands.ended) == ["1", "1", "2", "2", "3", "4", "5"]
+    assert (hands.most, hands.cut_off) == (3, False)
+    assert caplog.text.count("waits, with") == 1
+
+
+async def test_a_worker_without_redis(gone: ArqRedis, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that finds no Redis says so at once, and waits for it."""
     worker = arq_worker(Recorder(), address=tmp_path / "redis.sock", queue=TURNS, timeouts={TURN: MINUTE})
+    running = asyncio.create_task(work(worker))
 
-    with pytest.raises(Unavailable):
-        await work(worker)
+    await so(lambda: "the worker of fm:turns waits, with 0 jobs in hand: Redis does not answer." in caplog.text)
+    async with embedded_redis(tmp_path) as server:
+        client = connect(server.socket)
+        async with asyncio.timeout(20):
+            while not await client.keys("fm:turns:health:*"):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        await close(client)
+        running.cancel()
+        await asyncio.wait({running})
 
 
-@pytest.mark.parametrize("call", ["results.set", "sessions.put"])
+@pytest.mark.parametrize("call", ["results.set", "sessions.put", "queue.enqueue"])
 async def test_a_full_disk(redis: ArqRedis, call: str) -> None:
-    """What Redis says when it has no memory left is the domain's word for a full disk, in a pipeline too."""
+    """What Redis says when it has no memory left is the domain's word for a full disk, in a script too."""
     await redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(StorageFull):

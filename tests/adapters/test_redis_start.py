@@ -18,8 +18,10 @@ from faultmaven_adapters.owner import Role
 from faultmaven_adapters.redis.address import Login, Tls, Verification, address_of
 from faultmaven_adapters.redis.connection import close, connect, connect_any, ping
 from faultmaven_adapters.redis.eviction import evicts
+from faultmaven_adapters.redis.job_queue import ArqJobQueue
 from faultmaven_adapters.redis.primary import Sentinels
 from faultmaven_adapters.redis.result_store import RedisResultStore
+from faultmaven_adapters.redis.session_store import RedisSessionStore
 from faultmaven_adapters.settings import load_settings, read_settings
 from faultmaven_domain.agent import EventKind, TurnEvents
 from faultmaven_domain.kernel.cache import Cache
@@ -94,6 +96,23 @@ async def test_one_address_is_for_all(tmp_path: Path, guarded: Server) -> None:
         assert guarded.asked("EXISTS", "arq:job:1") == 1
         assert set(opening.pings) == {"redis"}
         assert opening.notes == []
+
+
+async def test_a_cluster_by_another_name(tmp_path: Path, cluster: list[Server], guarded: Server) -> None:
+    """A plain address that leads to a cluster's server stops the start, which names the variable and says what to do;
+    one where this may not be asked does not."""
+    alone = f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{guarded.port}"
+    server = cluster[0]
+    server.asked("ACL", "SETUSER", "bob", "on", ">bob", "~*", "+@all", "-info")
+    with pytest.raises(Misconfigured, match=r"^REDIS_URL leads to a server of a cluster.* redis\+cluster://"):
+        async with started(tmp_path, REDIS_URL=f"redis://127.0.0.1:{server.port}"):
+            pass
+    with pytest.raises(Misconfigured, match=r"^QUEUE_REDIS_URL leads to a server of a cluster.* outside of it"):
+        async with started(tmp_path, REDIS_URL=alone, QUEUE_REDIS_URL=f"redis://127.0.0.1:{server.port}"):
+            pass
+    async with started(tmp_path, REDIS_URL=f"redis://bob:bob@127.0.0.1:{server.port}") as opening:
+        assert set(opening.pings) == {"redis"}
+    server.asked("ACL", "DELUSER", "bob")
 
 
 async def test_a_queue_that_may_be_thrown_away(tmp_path: Path, guarded: Server) -> None:
@@ -213,8 +232,15 @@ async def test_who_is_not_what_the_address_says(
             await asked(url, sentinel=login)
     client = connect(f"redis://127.0.0.1:{cluster[0].port}")
     elsewhere = next(f"{n}" for n in range(100) if key_slot(f"fm:result:{n}".encode()) > 12_000)
-    with pytest.raises(Misconfigured, match=r"begins with redis\+cluster"):
-        await RedisResultStore(client).set(elsewhere, {})
+    for call in (
+        RedisResultStore(client).set(elsewhere, {}),
+        RedisSessionStore(client).put(a_session(user_id="ana"), now=NOON),
+        ArqJobQueue(client).enqueue(TURN, {}, job_id="1"),
+        ArqJobQueue(client).get_status("1"),
+        ArqJobQueue(client).take_back("1"),
+    ):
+        with pytest.raises(Misconfigured, match=r"begins with redis\+cluster.* QUEUE_REDIS_URL names a server outside"):
+            await call
     await close(client)
     with pytest.raises(Unavailable):
         await asked("redis+sentinel://127.0.0.1:1,127.0.0.1:2/main")

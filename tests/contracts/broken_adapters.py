@@ -110,8 +110,8 @@ class NeverForgets(Beside):
 
 
 class SendsWhatWasSent(Beside):
-    async def due(self, *, sent_before: datetime, limit: int = 100) -> Any:
-        return await self.repository.due(sent_before=FAR, limit=limit)
+    async def due(self, *, sent_before: datetime, **narrowed: Any) -> Any:
+        return await self.repository.due(sent_before=FAR, **narrowed)
 
 
 class ChargesEverybody(Beside):

@@ -52,6 +52,18 @@ class OutboxContract(ModuleContract):
 
             assert await due(unit) == ["a", "c"]
 
+    async def test_what_was_sent_by_a_clock_that_cannot_be_right_is_due(self, transactions: Transactions[Any]) -> None:
+        """Whoever asks for it gets what was last sent after a time, and not at it; a parked one stays parked."""
+        async with undone(transactions) as unit:
+            await put(unit, "a", "b", "c", "d")
+            await unit.outbox.mark_sent(["a", "c"], at=NOON + timedelta(days=10_000))
+            await unit.outbox.mark_sent(["b"], at=NOON + MINUTE)
+            await unit.outbox.park("d")
+
+            assert await due(unit) == []
+            late = await unit.outbox.due(sent_before=NOON, sent_after=NOON + MINUTE)
+            assert [message.id for message in late] == ["a", "c"]
+
     async def test_what_was_lost_is_due_at_once(self, transactions: Transactions[Any]) -> None:
         """Marked unsent, a message is as if it had never left; ids that are gone are passed over."""
         async with undone(transactions) as unit:

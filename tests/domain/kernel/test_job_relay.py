@@ -47,6 +47,20 @@ async def test_sends_again_what_was_lost(relay: JobRelay, queue: Postbox, clock:
     assert queue.ids == [job.job_id, job.job_id]
 
 
+async def test_sends_again_what_was_sent_by_another_clock(
+    relay: JobRelay, queue: Postbox, clock: FakeClock, ask: Ask
+) -> None:
+    """What was lost is not forgotten until a clock that was set back an hour, or another host's, has come that far."""
+    job = await ask()
+    await relay.run()
+
+    clock.advance(-RESEND_AFTER)
+    assert await relay.run() == 0
+    clock.advance(-SECOND)
+    assert [await relay.run(), await relay.run()] == [1, 0]
+    assert queue.ids == [job.job_id, job.job_id]
+
+
 async def test_what_is_new_does_not_wait_for_what_is_old(
     relay: JobRelay, queue: Postbox, clock: FakeClock, ask: Ask
 ) -> None:
