@@ -56,6 +56,7 @@ def jobs_of(metadata: MetaData, module: str) -> Stored[Job]:
         text("error", null=True),
         moment("finished_at", null=True),
         Column("deaths", BigInteger, nullable=False, server_default="0"),
+        Column("outages", BigInteger, nullable=False, server_default="0"),
         Index(f"{module}_jobs_by_id", "job_id", unique=True),
         Index(f"{module}_jobs_by_owner", "owner_id", "created_at", "seq"),
         Index(f"{module}_jobs_by_state", "state", "created_at", "seq"),

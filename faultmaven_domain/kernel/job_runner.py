@@ -57,13 +57,12 @@ class JobRunner:
             await self._settle(job, transactions, lambda current: current)
         except FaultMavenError as error:
             outage = patient and isinstance(error, Unavailable) and error.passes
-            most = 0 if error.final else MAX_OUTAGES if outage else MAX_ATTEMPTS
-            tell = log.info if MAX_ATTEMPTS < job.mishaps < most else log.warning
+            tell = log.info if 0 < job.outages < MAX_OUTAGES - 1 else log.warning
             tell("job %s (%s), attempt %d: %s", job_id, job.kind, job.attempts, error.message)
-            await self._stumbled(job, transactions, error.message, most=most)
+            await self._stumbled(job, transactions, error.message, final=error.final, outage=outage)
         except Exception:
             log.exception("job %s (%s), attempt %d", job_id, job.kind, job.attempts)
-            await self._stumbled(job, transactions, "An internal error; the server's log says more.", most=MAX_ATTEMPTS)
+            await self._stumbled(job, transactions, "An internal error; the server's log says more.")
         else:
             await self._settle(job, transactions, lambda current: current.finished(at=self.clock.now()))
 
@@ -90,11 +89,14 @@ class JobRunner:
         log.warning("job %s has no row; nothing to do", job_id)
         return None
 
-    async def _stumbled(self, job: Job, transactions: Transactions[UnitOfWork], why: str, *, most: int) -> None:
-        if job.mishaps >= most:
+    async def _stumbled(
+        self, job: Job, transactions: Transactions[UnitOfWork], why: str, *, final: bool = False, outage: bool = False
+    ) -> None:
+        tries, most = (job.outages + 1, MAX_OUTAGES) if outage else (job.mishaps, MAX_ATTEMPTS)
+        if final or tries >= most:
             await self._settle(job, transactions, lambda current: current.finished(at=self.clock.now(), error=why))
-        elif await self._settle(job, transactions, lambda current: current.put_back(error=why)):
-            raise TryAgain(timedelta(seconds=min(LONGEST_PAUSE, 2**job.mishaps)))
+        elif await self._settle(job, transactions, lambda current: current.put_back(error=why, outage=outage)):
+            raise TryAgain(timedelta(seconds=min(LONGEST_PAUSE, 2**tries)))
 
     async def _settle(
         self, job: Job, transactions: Transactions[UnitOfWork], change: Callable[[Job], Job]

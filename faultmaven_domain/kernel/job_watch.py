@@ -15,7 +15,7 @@ from .jobs import LEASE, Job, JobState
 from .unit_of_work import Transactions, UnitOfWork
 
 log = logging.getLogger(__name__)
-#: One who has not looked for so long was asleep itself, and has seen nobody be silent.
+#: One who has seen nothing for so long, asleep itself or without a database, has seen nobody be silent.
 OVERSLEPT = (LEASE / 2).total_seconds()
 AT_ONCE = 1_000
 
@@ -42,7 +42,6 @@ class JobWatch:
         now = self.elapsed()
         if self._looked is not None and now - self._looked > OVERSLEPT:
             self._seen.clear()
-        self._looked = now
         seen: dict[str, _Sight] = {}
         freed = 0
         for transactions in self.books.values():
@@ -54,7 +53,7 @@ class JobWatch:
             silent = [job for job in running if now - seen[job.job_id].since >= LEASE.total_seconds()]
             if silent:
                 freed += await self._free(transactions, silent)
-        self._seen = seen
+        self._seen, self._looked = seen, now
         return freed
 
     async def _free(self, transactions: Transactions[UnitOfWork], silent: list[Job]) -> int:

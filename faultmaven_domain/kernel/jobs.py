@@ -41,7 +41,8 @@ MAX_DEATHS = 10
 class Job:
     """``progress`` runs from 0.0 to 1.0; ``subject_id`` is the document, evidence, turn or case it is about.
 
-    ``attempts`` is how often it was begun, and ``deaths`` how many of those ended with their worker.
+    ``attempts`` is how often it was begun, ``deaths`` how many of those ended with their worker, and ``outages`` how
+    many because something it needs was away.
     """
 
     job_id: str
@@ -52,6 +53,7 @@ class Job:
     created_at: datetime
     attempts: int = 0
     deaths: int = 0
+    outages: int = 0
     progress: float = 0.0
     heartbeat_at: datetime | None = None
     error: str | None = None
@@ -63,8 +65,8 @@ class Job:
 
     @property
     def mishaps(self) -> int:
-        """How often it went wrong, of those that a worker lived to tell; the present attempt counts as one."""
-        return self.attempts - self.deaths
+        """How often it went wrong by itself; the present attempt counts as one."""
+        return self.attempts - self.deaths - self.outages
 
     def held(self, *, at: datetime) -> bool:
         """Whether a live worker has it, as far as the time of day can tell.
@@ -100,9 +102,11 @@ class Job:
             self, heartbeat_at=at, progress=self.progress if progress is None else max(self.progress, progress)
         )
 
-    def put_back(self, *, error: str) -> "Job":
+    def put_back(self, *, error: str, outage: bool = False) -> "Job":
         """To be tried again."""
-        return self if self.ended else evolve(self, state=JobState.QUEUED, heartbeat_at=None, error=error)
+        if self.ended:
+            return self
+        return evolve(self, state=JobState.QUEUED, heartbeat_at=None, outages=self.outages + int(outage), error=error)
 
     def orphaned(self) -> "Job":
         """Its worker died while it ran, if it did; to be tried again."""
@@ -133,6 +137,7 @@ class Job:
             state=JobState.QUEUED,
             attempts=0,
             deaths=0,
+            outages=0,
             progress=0.0,
             heartbeat_at=None,
             error=None,

@@ -27,6 +27,8 @@ GIVEN = {
     "DATABASE_URL": "postgresql://fm:secret@db.example:5432/fm",
     "REDIS_URL": "redis://:secret@redis.example:6379",
     "S3_BUCKET": "fm-bucket",
+    "IDENTITY_PROVIDER": "jwt",
+    "REGISTRATION": "false",
 }
 #: What an operator's file does not decide: what is so in a container, and what a file brings with it.
 OF_CONTAINERS = {"PROFILE", "HOST", "PORT", "DATA_DIR", "MODELS_DIR"}

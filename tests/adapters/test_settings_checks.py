@@ -123,6 +123,8 @@ def test_a_tenant_s_domain_may_be_pasted_as_an_address() -> None:
         "aaaaaaaabbbbbbbbccccccccdddddddde",
         "9f3b2c71d0e84a65" * 2,
         " " * 40,
+        "test-secret-" + "0" * 32,
+        "please-change-me-" + "9f3b2c71d0e84a65c1b7d2e8f4a60935",
     ],
 )
 def test_a_secret_that_everybody_knows_is_none(secret: str) -> None:
@@ -140,6 +142,12 @@ def test_a_random_secret_is_never_taken_for_one(seed: int, size: int) -> None:
     for written in (drawn.hex().encode(), base64.b64encode(drawn), base64.urlsafe_b64encode(drawn)):
         if len(written) >= 32:
             assert not is_placeholder(written.decode())
+
+
+@pytest.mark.parametrize("name", ["acme-prod-jwt-secret-", "default-", "secret-token-", "example.com:", "test_"])
+def test_a_random_secret_may_have_a_name(name: str) -> None:
+    """Words before what chance has drawn make it no worse."""
+    assert not is_placeholder(name + hashlib.sha256(b"drawn").hexdigest())
 
 
 @pytest.mark.parametrize(

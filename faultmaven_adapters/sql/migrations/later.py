@@ -4,5 +4,6 @@ import sqlalchemy as sa
 from alembic import op
 
 
-def count_deaths(module: str) -> None:
-    op.add_column(f"{module}_jobs", sa.Column("deaths", sa.BigInteger(), nullable=False, server_default="0"))
+def count_deaths_and_outages(module: str) -> None:
+    for name in ("deaths", "outages"):
+        op.add_column(f"{module}_jobs", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))

@@ -242,6 +242,19 @@ async def test_patience_is_for_outages_alone(runner: JobRunner, ask: Ask, row: R
     assert (await row(job.job_id)).state is JobState.FAILED
 
 
+async def test_outages_use_up_no_tries(runner: JobRunner, ask: Ask, row: Row) -> None:
+    """What goes wrong while something comes back is the first that goes wrong."""
+    job = await ask()
+    for error in (*[Unavailable()] * 5, RuntimeError("a bug"), Unavailable(), WorkerDied()):
+        with pytest.raises(TryAgain):
+            await runner.run(job.job_id, Work(error), patient=True)
+
+    await runner.run(job.job_id, Work())
+
+    ended = await row(job.job_id)
+    assert (ended.state, ended.outages, ended.attempts) == (JobState.COMPLETED, 6, 9)
+
+
 async def test_deaths_use_up_no_tries(runner: JobRunner, clock: FakeClock, ask: Ask, row: Row) -> None:
     """A job whose workers died has as many tries left for what goes wrong as any other."""
     job = await ask()

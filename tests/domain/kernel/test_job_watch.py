@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from attrs import define
 
+from faultmaven_domain.kernel.errors import Unavailable
 from faultmaven_domain.kernel.job_relay import JobRelay
 from faultmaven_domain.kernel.job_runner import JobRunner
 from faultmaven_domain.kernel.job_service import JobBooks, JobService
@@ -153,6 +154,41 @@ async def test_one_who_slept_has_seen_nobody_be_silent(
     assert await watch.look() == 0
     host.pass_(SECOND)
     assert await watched(watch, host, LEASE, jobs, job) is None
+
+
+async def test_without_a_database_nobody_is_silent(
+    books: JobBooks, runner: JobRunner, jobs: JobService, host: Host, ask: Ask
+) -> None:
+    """Whoever could not look has seen nobody be silent, as workers could not beat either; the dead are found after."""
+    job = await ask()
+    await begin(runner, job)
+
+    class Struck:
+        """The agent's book, in a database that is away for a while."""
+
+        away = False
+
+        def view(self) -> object:
+            if self.away:
+                raise Unavailable
+            return books["agent"].view()
+
+        def begin(self) -> object:
+            return books["agent"].begin()
+
+    struck = Struck()
+    watch = JobWatch(JobBooks(agent=struck), lambda: host.seconds)  # type: ignore[arg-type]
+    assert await watched(watch, host, LEASE, jobs, job) is None
+    struck.away = True
+    for _ in range(15):
+        with pytest.raises(Unavailable):
+            await watch.look()
+        host.pass_(SECOND)
+    struck.away = False
+
+    assert await watch.look() == 0
+    assert await watched(watch, host, LEASE, jobs, job) is None
+    assert (await watched(watch, host, 2 * LEASE)) in range(1, 13)
 
 
 async def test_a_sign_of_life_at_the_last_moment_counts(

@@ -57,9 +57,9 @@ class JobLife(RuleBasedStateMachine):
     def it_shows_life(self, progress: float | None) -> None:
         self.become(self.job.beaten(at=self.now, progress=progress))
 
-    @rule()
-    def it_is_put_back(self) -> None:
-        self.become(self.job.put_back(error="not now"))
+    @rule(outage=st.booleans())
+    def it_is_put_back(self, outage: bool) -> None:
+        self.become(self.job.put_back(error="not now", outage=outage))
 
     @rule()
     def its_worker_is_found_dead(self) -> None:

@@ -1,6 +1,6 @@
-"""How many of a job's workers died."""
+"""How many of a job's workers died, and how often something it needs was away."""
 
-from faultmaven_adapters.sql.migrations.later import count_deaths
+from faultmaven_adapters.sql.migrations.later import count_deaths_and_outages
 
 revision = "agent_0004"
 down_revision = "agent_0003"
@@ -9,4 +9,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    count_deaths("agent")
+    count_deaths_and_outages("agent")
