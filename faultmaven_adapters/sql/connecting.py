@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+import time
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -10,7 +11,7 @@ import asyncpg
 from faultmaven_domain.kernel.errors import Misconfigured, Unavailable
 
 from .engines import Limits
-from .postgres_errors import FULL, REFUSED, meant, noted
+from .postgres_errors import AWAY, FULL, REFUSED, broken, meant, noted
 from .urls import PostgresAddress
 
 #: How long a transaction may hold up the others without a word, in seconds: its process has come to a halt.
@@ -28,38 +29,54 @@ _TLS = (
 _NO_TLS = "The database speaks no TLS, which its URL asks for (sslmode)."
 _UNREADABLE = "The database's URL cannot be read."
 _NOT_SO = "The database refuses to be connected to as its URL asks."
-#: Poolers have one SQLSTATE for everything, so their words have to tell (those of PgBouncer and Supavisor).
+#: Poolers have one SQLSTATE for everything, so their words have to tell (those of PgBouncer, Supavisor and Neon). Much
+#: of it is over soon: "host not found", "authentication query failed", "no such file".
 _NO_PLACE = re.compile(r"no more connections|max[ _]?clients?|too many", re.IGNORECASE)
-_NO_ENTRY = re.compile(r"password|authentication|not exist|no such|not found", re.IGNORECASE)
+_NO_ENTRY = re.compile(
+    r"password|auth(entication)? failed|(user|role|database)\b.* not exist|no such (user|role|database)"
+    r"|tenant\b.* not found",
+    re.IGNORECASE,
+)
 _NOT_TAKEN = re.compile(r"unsupported|required|denied|not allowed", re.IGNORECASE)
 #: PgBouncer's only one; and what is another thing later on.
 _POOLERS, _NO_FEATURE = "08P01", "0A000"
+#: A value, a name, a feature, and a setting that a session cannot change.
+_ASKED_WRONGLY = ("22", "42", "0A", "55P02")
 
 
 async def connect(address: PostgresAddress, limits: Limits) -> Connection:
-    """Raises: Unavailable; Misconfigured where the server will not have us.
+    """Several hosts are asked one after the other, each for its share of the time that is left.
 
-    A note on either says the address and what the server said, for those who run this: the message itself may reach
-    anybody.
+    Raises: Unavailable; Misconfigured where the server will not have us. A note on either says the address and what
+    the server said, for those who run this: the message itself may reach anybody.
     """
+    until, left = time.monotonic() + limits.connecting, list(address.dsns)
+    while True:
+        share = (until - time.monotonic()) / len(left)
+        try:
+            return await _connected(left.pop(0), address, limits, share)
+        except Exception as error:
+            if not left or not broken(error):
+                raise noted(_refusal(error, address), error, address.place) from error
+
+
+async def _connected(dsn: str, address: PostgresAddress, limits: Limits, seconds: float) -> Connection:
     connection: Connection | None = None
     try:
-        async with asyncio.timeout(limits.connecting):
+        async with asyncio.timeout(seconds):
             connection = await asyncpg.connect(
-                address.dsn,
-                timeout=limits.connecting,
+                dsn,
+                timeout=seconds,
                 command_timeout=max(limits.statement, limits.patience) + GRACE,
                 server_settings=_SAID,
                 statement_cache_size=500,
                 max_cached_statement_lifetime=0,
             )
             await connection.execute(_set(address, limits))
-    except BaseException as error:
+    except BaseException:
         if connection is not None:
             connection.terminate()
-        if not isinstance(error, Exception):
-            raise
-        raise noted(_refusal(error, address), error, address.place) from error
+        raise
     return connection
 
 
@@ -94,18 +111,21 @@ def _refusal(error: Exception, address: PostgresAddress) -> Exception:
         return Misconfigured(f"The database's URL names a file that is not there ({', '.join(missing)}).")
     if "rejected SSL upgrade" in str(error):  # asyncpg has no class for it
         return Misconfigured(_NO_TLS)
-    told = meant(error)
     if isinstance(error, asyncpg.PostgresError):
-        if error.sqlstate == _POOLERS:
-            return _by_words(str(error), told)
-        if error.sqlstate == _NO_FEATURE or not isinstance(told, Misconfigured | Unavailable):
-            return _by_words(str(error), Misconfigured(_NOT_SO))
+        return _refused(error)
+    told = meant(error)
     return Misconfigured(_NOT_SO) if isinstance(told, asyncpg.InterfaceError) else told
 
 
-def _by_words(words: str, otherwise: Exception) -> Exception:
+def _refused(error: asyncpg.PostgresError) -> Exception:
+    """Final is only what asking again does not change; what nobody knows may be over soon, and the note tells of it."""
+    state, words, told = error.sqlstate or "", str(error), meant(error)
+    if state not in {_POOLERS, _NO_FEATURE} and isinstance(told, Misconfigured | Unavailable):
+        return told
     if _NO_PLACE.search(words):
         return Unavailable(FULL)
     if _NO_ENTRY.search(words):
         return Misconfigured(REFUSED)
-    return Misconfigured(_NOT_SO) if _NOT_TAKEN.search(words) else otherwise
+    if state.startswith(_ASKED_WRONGLY) or (state == _POOLERS and _NOT_TAKEN.search(words)):
+        return Misconfigured(_NOT_SO)
+    return Unavailable(AWAY)

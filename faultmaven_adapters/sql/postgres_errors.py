@@ -16,7 +16,7 @@ from faultmaven_domain.kernel.errors import (
 LOST = "The connection to the database is gone."
 UNDONE = "The database undid the transaction after an error; try again."
 _BUSY = "The database is busy; try again."
-_AWAY = "The database does not answer."
+AWAY = "The database does not answer."
 FULL = "The database has no connection left."
 REFUSED = "The database refuses the user, the password or the name that its URL gives."
 _MIXED = "Something before the database mixes up its connections: PgBouncer has to pool by session."
@@ -24,7 +24,7 @@ _SCHEMA = "The database's schema is not this version's; run `faultmaven migrate`
 
 # By the whole code, then by its class. What is not here is a fault of ours and stays as it is.
 _STATES: dict[str, tuple[type[FaultMavenError], str | None]] = {
-    "08": (Unavailable, _AWAY),
+    "08": (Unavailable, AWAY),
     "0A000": (Unavailable, UNDONE),  # a prepared statement that a migration has overtaken
     "21000": (Conflict, None),
     "22003": (InvalidInput, "A number is too large."),
@@ -51,7 +51,7 @@ _STATES: dict[str, tuple[type[FaultMavenError], str | None]] = {
     "53300": (Unavailable, FULL),
     "54": (TooLarge, None),
     "55P03": (Unavailable, _BUSY),
-    "57": (Unavailable, _AWAY),
+    "57": (Unavailable, AWAY),
     "57014": (Unavailable, "The database took too long; try again."),
     "58": (Unavailable, "The disk does not answer the database."),
     "58P01": (Unavailable, "The database is damaged."),
@@ -76,7 +76,7 @@ def meant(error: Exception) -> Exception:
         state = _state(error)
         meaning = _STATES.get(state) or _STATES.get(state[:2])
         return error if meaning is None else meaning[0](meaning[1])
-    return Unavailable(_AWAY) if broken(error) else error
+    return Unavailable(AWAY) if broken(error) else error
 
 
 def noted(told: Exception, error: Exception, place: str) -> Exception:

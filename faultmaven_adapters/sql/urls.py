@@ -1,5 +1,6 @@
 """Where a database is, as a URL says it; read without asking anybody."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -28,6 +29,18 @@ _DRIVERS = frozenset(
     | {"sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation"}
     | {"ssl_min_protocol_version", "ssl_max_protocol_version"}
 )
+#: What other programs tell themselves in a URL, and no server knows: PostgreSQL's own clients (its manual, 32.1),
+#: Prisma, and SQLAlchemy with asyncpg. Who asks in it for more safety than we have is told so, but of channel binding,
+#: which Neon has in each of its URLs. How long connecting takes is set elsewhere.
+_OTHERS = frozenset(
+    {"channel_binding", "client_encoding", "connect_timeout", "fallback_application_name", "gssdelegation"}
+    | {"gssencmode", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts"}
+    | {"max_protocol_version", "min_protocol_version", "sslcompression", "sslkeylogfile", "sslsni"}
+    | {"connection_limit", "max_connection_lifetime", "max_idle_connection_lifetime", "pgbouncer", "pool_timeout"}
+    | {"single_use_connections", "socket_timeout"}
+    | {"async_fallback", "command_timeout", "max_cacheable_statement_size", "max_cached_statement_lifetime"}
+    | {"prepared_statement_cache_size", "prepared_statement_name_func", "statement_cache_size", "timeout"}
+)
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 #: ``ssl``, as SQLAlchemy and JDBC have it, in the words of ``sslmode`` where they differ (libpq takes it so too).
 _SSL = {"true": "require", "false": "disable"}
@@ -35,10 +48,11 @@ _SSL = {"true": "require", "false": "disable"}
 
 @frozen(kw_only=True)
 class PostgresAddress:
-    """A PostgreSQL database. ``place`` tells people of it, without a secret; ``dsn`` is as asyncpg takes it."""
+    """A PostgreSQL database. ``place`` tells people of it, without a secret."""
 
     place: str
-    dsn: str = field(repr=False)
+    #: As asyncpg takes them, one for each host in the order they are to be asked. There is one at least.
+    dsns: tuple[str, ...] = field(repr=False)
     #: What each session is to have set, such as a search path.
     settings: tuple[tuple[str, str], ...] = ()
     #: TLS's, by the words that name them.
@@ -65,15 +79,41 @@ def postgres_address(url: str) -> PostgresAddress:
     mode = asked.pop("ssl", None)
     if mode is not None:
         asked.setdefault("sslmode", _SSL.get(mode.lower(), mode))
+    if asked.pop("requiressl", None) == "1":  # what sslmode was before there was one
+        asked.setdefault("sslmode", "require")
+    schema = asked.pop("schema", None)  # Prisma's
+    if schema:
+        asked.setdefault("search_path", '"' + schema.replace('"', '""') + '"')
     drivers = {name: asked.pop(name) for name in list(asked) if name in _DRIVERS}
     path = "" if path == "/" else path  # asyncpg takes the slash alone for a database without a name
-    query = f"?{urlencode(drivers, quote_via=quote, safe='')}" if drivers else ""
     return PostgresAddress(
         place=place,
-        dsn=f"postgresql://{parts.netloc}{path}{query}",
-        settings=tuple(asked.items()),
+        dsns=tuple(_dsns(parts.netloc, path, drivers)),
+        settings=tuple((name, value) for name, value in asked.items() if name.lower() not in _OTHERS),
         files=tuple((name, Path(drivers[name])) for name in _FILES if name in drivers),
     )
+
+
+def _dsns(netloc: str, path: str, drivers: dict[str, str]) -> Iterator[str]:
+    """One for each host: given several asyncpg spends all its time on the first of them that says nothing.
+
+    Given one alone it would take that for what is preferred, so they are asked for a standby first, and then again.
+    """
+    login, at, hosts = netloc.rpartition("@")
+    if hosts:
+        each = [(f"{login}{at}{host}", drivers) for host in hosts.split(",")]
+    else:
+        names, ports = drivers.get("host", "").split(","), drivers.get("port", "").split(",")
+        ports = ports * len(names) if len(ports) == 1 else ports
+        pairs = zip(names, ports, strict=True) if len(names) == len(ports) else ()
+        each = [(netloc, drivers | {"host": name, "port": port}) for name, port in pairs]
+    several = len(each) > 1
+    preferring = several and drivers.get("target_session_attrs") == "prefer-standby"
+    for kind in ("standby", "any") if preferring else ("",):
+        for where, what in each if several else [(netloc, drivers)]:
+            asked = {name: value for name, value in what.items() if value}
+            asked |= {"target_session_attrs": kind} if kind else {}
+            yield f"postgresql://{where}{path}{'?' if asked else ''}{urlencode(asked, quote_via=quote, safe='')}"
 
 
 def sqlite_path(url: str) -> Path:

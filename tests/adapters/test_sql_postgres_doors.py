@@ -1,6 +1,7 @@
 """How a PostgreSQL server is come in by: TLS, passwords, and as many connections as it has."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -43,8 +44,8 @@ async def test_over_tls(postgres: PostgresPlace, postgres_url: str, authority: t
     """A URL may ask for TLS and for a certificate to be checked, for migrations too; a wrong one is told of."""
     context, path = authority
     database = postgres_url.partition("@/")[2].partition("?")[0]
-    socket = str(postgres.server.data.parent / ".s.PGSQL.5432")
-    with door(socket, context) as port:
+    path_of_socket = str(postgres.server.data.parent / ".s.PGSQL.5432")
+    with door(path_of_socket, context) as port:
         url = f"postgresql://postgres:hush@127.0.0.1:{port}/{database}"
         for more in ("?ssl=require", f"?sslmode=verify-full&sslrootcert={path}"):
             assert await migrate({"case": url + more}) == []
@@ -63,7 +64,7 @@ async def test_over_tls(postgres: PostgresPlace, postgres_url: str, authority: t
 
 async def test_a_server_without_tls_is_told_of() -> None:
     """Where TLS is asked for and not to be had nothing is sent in the clear."""
-    for asked in ("sslmode=require", "ssl=true"):
+    for asked in ("sslmode=require", "ssl=true", "requiressl=1"):
         with door("", None) as port, pytest.raises(Misconfigured, match="no TLS"):
             await pinged(f"postgresql+asyncpg://postgres:hush@127.0.0.1:{port}/x?{asked}")
 
@@ -161,8 +162,16 @@ async def test_what_cannot_be_reached_is_told_of(
     [
         ("XX000", "Tenant or user not found", Misconfigured, "refuses the user"),
         ("XX000", "MaxClientsInSessionMode: max clients reached", Unavailable, "no connection left"),
-        ("XX000", "something else", Misconfigured, "as its URL asks"),
-        ("55000", 'database "x" is not currently accepting connections', Misconfigured, "as its URL asks"),
+        ("XX000", "(ENOTFOUND) tenant/user me.x not found", Misconfigured, "refuses the user"),
+        ("XX000", "Couldn't connect to compute node", Unavailable, "does not answer"),
+        ("XX000", "(ECHECKOUTTIMEOUT) unable to check out connection", Unavailable, "does not answer"),
+        ("XX000", "(EAUTHQUERY) authentication query failed: connection not available", Unavailable, "does not answer"),
+        ("XX001", "invalid page in block 0", Unavailable, "is damaged"),
+        ("55000", 'database "x" is not currently accepting connections', Unavailable, "does not answer"),
+        ("55P02", 'parameter "y" cannot be changed now', Misconfigured, "as its URL asks"),
+        ("08P01", "server DNS lookup failed: host not found", Unavailable, "does not answer"),
+        ("08P01", "no such database: x", Misconfigured, "refuses the user"),
+        ("08P01", "SSL required", Misconfigured, "as its URL asks"),
         ("08P01", "unsupported startup parameter: y", Misconfigured, "as its URL asks"),
         ("08P01", "no more connections allowed (max_client_conn)", Unavailable, "no connection left"),
         ("08P01", "server login has been failing, try again later", Unavailable, "does not answer"),
@@ -204,6 +213,81 @@ async def test_every_spelling_is_the_same_database(postgres: PostgresPlace, post
         f"postgresql://postgres@?database={name}&host={place}",
     ):
         await pinged(url)
+
+
+async def test_what_is_for_other_clients_is_passed_over(postgres: PostgresPlace) -> None:
+    """A URL made for libpq, Prisma or SQLAlchemy works as it is, and Prisma's schema is the one that is searched."""
+    url = f"{postgres.server.url('postgres')}&channel_binding=require&connect_timeout=10&keepalives_idle=9&gssencmode=x"
+    url += "&sslsni=1&load_balance_hosts=random&fallback_application_name=x&client_encoding=latin1&sslcompression=0"
+    url += "&pgbouncer=true&connection_limit=1&pool_timeout=0&prepared_statement_cache_size=0&requiressl=0&jit=on"
+    connection = await connect(postgres_address(f"{url}&schema=A-part"), Limits())
+    shown = [await connection.fetchval(f"SHOW {name}") for name in ("search_path", "client_encoding", "jit")]
+    await connection.close()
+
+    assert shown == ['"A-part"', "UTF8", "off"]
+    assert postgres_address(f"{url}&schema=a&search_path=b").settings == (("jit", "on"), ("search_path", "b"))
+
+
+async def test_the_next_host_is_asked(postgres: PostgresPlace) -> None:
+    """A host that says nothing, one that leaves and one that is not ready yet do not keep us from one that serves."""
+
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(8)
+        writer.close()
+
+    async def put_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"
+        await reader.read(8)
+        writer.write(b"E" + (len(body) + 4).to_bytes(4, "big") + body)
+        writer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with (
+            await asyncio.start_server(leave, "127.0.0.1", 0) as leaves,
+            await asyncio.start_server(put_off, "127.0.0.1", 0) as busy,
+        ):
+            ports = [listening.getsockname()[1] for listening in (silent, *leaves.sockets, *busy.sockets)]
+            hosts = f"{'127.0.0.1,' * 3}{postgres.server.data.parent}"
+            asked = f"host={hosts}&port={','.join(map(str, ports))},5432&sslmode=disable"
+            address = postgres_address(f"postgresql://postgres@/postgres?{asked}")
+            connection = await connect(address, Limits(connecting=6.0))
+            await connection.close()
+            none = postgres_address(
+                f"postgresql://me@{','.join(f'127.0.0.1:{p}' for p in ports[1:])}/x?sslmode=disable"
+            )
+            with pytest.raises(Unavailable) as raised:
+                await connect(none, Limits())
+    assert raised.value.__notes__[0].endswith(": the database system is starting up.")
+
+
+async def test_the_host_is_of_the_kind_asked_for(postgres: PostgresPlace) -> None:
+    """Of several hosts one is taken that can be written to, or cannot; where one is only preferred, any if need be."""
+    place = postgres.server.data.parent
+    url = f"postgresql://postgres@/postgres?host=/no/such/folder,{place}&target_session_attrs="
+    for wanted in ("read-write", "primary", "prefer-standby"):
+        await (await connect(postgres_address(url + wanted), Limits())).close()
+    with pytest.raises(Unavailable):
+        await connect(postgres_address(f"{url}standby"), Limits())
+
+
+@pytest.mark.parametrize(
+    ("url", "dsns"),
+    [
+        ("//u:p@a:1,[::1]/x?jit=on", ["//u:p@a:1/x", "//u:p@[::1]/x"]),
+        ("/x?host=a,b&port=1,2&user=u", ["///x?host=a&port=1&user=u", "///x?host=b&port=2&user=u"]),
+        ("/x?host=a,%2Fb&port=1", ["///x?host=a&port=1", "///x?host=%2Fb&port=1"]),
+        ("/x?host=a,b&port=1,2,3", ["///x?host=a%2Cb&port=1%2C2%2C3"]),  # which the driver refuses
+        (
+            "//a,b/x?target_session_attrs=prefer-standby",
+            [f"//{host}/x?target_session_attrs={kind}" for kind in ("standby", "any") for host in "ab"],
+        ),
+    ],
+)
+def test_hosts_are_asked_one_by_one(url: str, dsns: list[str]) -> None:
+    """Each host of several has an address of its own, in the order of the URL; a standby is looked for first."""
+    found = postgres_address(f"postgresql:{url if url.startswith('//') else f'//{url}'}").dsns
+
+    assert [dsn.removeprefix("postgresql:") for dsn in found] == dsns
 
 
 @pytest.mark.parametrize(
