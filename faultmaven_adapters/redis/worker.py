@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ENDLESS = 1_000_000
 #: Between two looks at a queue where no word comes that a job is in it.
 PAUSE = timedelta(milliseconds=100)
+#: Until a job is tried again that could not be claimed.
+UNCLAIMED = timedelta(seconds=2)
 #: Between two looks for a Redis that went away.
 AWAY = timedelta(seconds=1)
 #: How often a worker says that it lives, which is taken for true a second longer.
@@ -213,13 +215,18 @@ async def work(worker: Worker) -> None:
 
 def _task(job_type: str, handler: Handler) -> WorkerCoroutine:
     async def task(ctx: dict[Any, Any], payload: dict[str, Any]) -> None:
+        job_id = ctx["job_id"]
         try:
-            await handler(job_type, payload, ctx["job_id"])
+            await handler(job_type, payload, job_id)
         except TryAgain as later:
-            ctx[DELAYS][ctx["job_id"]] = later.delay // timedelta(milliseconds=1)
+            ctx[DELAYS][job_id] = later.delay // timedelta(milliseconds=1)
             raise Retry(defer=later.delay) from later
-        except FaultMavenError as error:  # what could not even be claimed; arq would log where each of its lines is
-            log.warning("job %s (%s) is sent again later: %s", ctx["job_id"], job_type, error.message)
+        except Unavailable as error:  # what could not even be claimed; that there is no database is told elsewhere
+            log.info("job %s (%s) is begun later: %s", job_id, job_type, error.message)
+            ctx[DELAYS][job_id] = UNCLAIMED // timedelta(milliseconds=1)
+            raise Retry(defer=UNCLAIMED) from error
+        except FaultMavenError as error:  # arq would log where each of its lines is
+            log.warning("job %s (%s) is sent again later: %s", job_id, job_type, error.message)
 
     return task
 

@@ -20,7 +20,7 @@ from faultmaven_adapters.redis.embedded import EmbeddedRedis, embedded_redis
 from faultmaven_adapters.redis.job_queue import ArqJobQueue, forget_dead_workers
 from faultmaven_adapters.redis.job_scripts import TAKE
 from faultmaven_adapters.redis.worker import arq_worker, work
-from faultmaven_domain.kernel.errors import Unavailable
+from faultmaven_domain.kernel.errors import FaultMavenError, Misconfigured, Unavailable
 from faultmaven_domain.kernel.job_desk import TryAgain
 from faultmaven_domain.kernel.jobs import JobStatus
 from tests.contracts.job_queue import KINDS, TURN, Deliveries, JobQueueContract, Recorder
@@ -366,17 +366,25 @@ class TestArqJobQueue(JobQueueContract):
     async def test_one_that_cannot_begin_is_one_line(
         self, queue: ArqJobQueue, deliveries: Deliveries, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A handler that cannot reach what it needs ends its job for the queue, and the log has why in a line."""
+        """A job whose row cannot be reached is begun again soon, with why in a line; one that has none ends there."""
+        errors: list[FaultMavenError] = [
+            Unavailable("The database does not answer."),
+            Misconfigured("The database's schema is not this version's."),
+        ]
 
         async def handler(job_type: str, payload: dict[str, Any], job_id: str) -> None:
-            raise Unavailable("The database does not answer.")
+            raise errors.pop(0)
 
         await queue.enqueue(TURN, {}, job_id="1")
-        with caplog.at_level("WARNING"):
+        with caplog.at_level("INFO", logger="faultmaven_adapters"):
             await deliveries(handler)
 
-        assert caplog.messages == ["job 1 (jobs.chat_turn) is sent again later: The database does not answer."]
-        assert caplog.records[0].exc_info is None
+        told = [record for record in caplog.records if record.name.startswith("faultmaven_adapters")]
+        assert [record.getMessage() for record in told] == [
+            "job 1 (jobs.chat_turn) is begun later: The database does not answer.",
+            "job 1 (jobs.chat_turn) is sent again later: The database's schema is not this version's.",
+        ]
+        assert not any(record.exc_info for record in told)
         assert await queue.get_status("1") == JobStatus.ENDED
 
 
