@@ -6,7 +6,7 @@ from attrs import evolve, frozen
 
 from faultmaven_domain.kernel.errors import AlreadyExists
 from faultmaven_domain.kernel.jobs import JobState
-from faultmaven_domain.knowledge import Collection, Document, DocumentStatus
+from faultmaven_domain.knowledge import OWED, Collection, Document, DocumentStatus
 
 from ..rows import RowCodec, Scalar
 from .jobs import MemoryJobs, MemoryOutbox
@@ -44,20 +44,34 @@ class MemoryDocuments(MemoryRecords[Document]):
         return len(self._of(owner_id, document_type, collection))
 
     async def outdate(self, *, but: str | None) -> None:
-        jobs = self._picture.read("jobs")
         for document in self._values(self._rows()):
-            job = jobs.get(document.job_id)
-            coming = job is not None and job["state"] in _TO_COME and document.job_id != document.revision
-            if document.revision is None or coming or document.embedded_with == (but or ""):
+            if document.revision is None:
                 continue
-            status = DocumentStatus.PROCESSING
-            await self.save(evolve(document, status=status, job_id=document.revision, error=None))
+            if but is None and self._is_coming(document):
+                await self.save(evolve(document, embedded_with=OWED))
+            elif but is None or (document.status is DocumentStatus.READY and document.embedded_with != but):
+                await self._mark(document)
+
+    async def outdate_owed(self) -> None:
+        for document in self._values(self._rows(embedded_with=OWED)):
+            if not self._is_coming(document):
+                await self._mark(document)
 
     async def outdated(self, *, limit: int) -> list[Document]:
         return self._outdated()[:limit]
 
     async def count_outdated(self) -> int:
         return len(self._outdated())
+
+    def _is_coming(self, document: Document) -> bool:
+        job = self._picture.read("jobs").get(document.job_id)
+        return job is not None and job["state"] in _TO_COME and document.job_id != document.revision
+
+    async def _mark(self, document: Document) -> None:
+        assert document.revision is not None
+        model = None if document.embedded_with == OWED else document.embedded_with
+        status = DocumentStatus.PROCESSING
+        await self.save(evolve(document, status=status, job_id=document.revision, embedded_with=model, error=None))
 
     def _outdated(self) -> list[Document]:
         waiting = self._values(self._rows(status=DocumentStatus.PROCESSING.value))

@@ -10,6 +10,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     exists,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from faultmaven_domain.kernel.jobs import JobState
-from faultmaven_domain.knowledge import Collection, Document, DocumentStatus
+from faultmaven_domain.knowledge import OWED, Collection, Document, DocumentStatus
 
 from .columns import key, moment, number, sequence, text
 from .gateway import Connection
@@ -111,26 +112,36 @@ _BY_SOURCE = {
     owned: DOCUMENTS.all.where(clause, _columns.source == bindparam("source")) for owned, clause in _OWNER.items()
 }
 _jobs = JOBS.table.c
+_to_come = or_(*[_jobs.state == state.value for state in (JobState.QUEUED, JobState.RUNNING)])
+_IS_COMING = and_(_columns.job_id != _columns.revision, exists().where(_jobs.job_id == _columns.job_id, _to_come))
+_MARK = (
+    update(_documents)
+    .where(_columns.revision.is_not(None), ~_IS_COMING)
+    .values(
+        status=DocumentStatus.PROCESSING.value,
+        job_id=_columns.revision,
+        embedded_with=func.nullif(_columns.embedded_with, OWED),  # once is enough
+        error=null(),
+    )
+)
 _others = _documents.alias("others")
-# What another model embedded is looked for in an index alone, as at most starts there is none.
-_OUTDATE = (
+_but = bindparam("model", type_=_columns.embedded_with.type)
+# What another model embedded is looked for in an index alone, as at most starts there is none. Nothing names no model:
+# then it is everything, and not what is ready alone.
+_OUTDATE = _MARK.where(
+    _columns.seq.in_(select(_others.c.seq).where(_others.c.embedded_with.is_distinct_from(_but))),
+    or_(_columns.status == DocumentStatus.READY.value, _but == ""),
+)
+_OUTDATE_OWED = _MARK.where(
+    _columns.status.in_([DocumentStatus.PROCESSING.value, DocumentStatus.FAILED.value]), _columns.embedded_with == OWED
+)
+# Found from their jobs, as those are few.
+_OWE = (
     update(_documents)
     .where(
-        _columns.seq.in_(
-            select(_others.c.seq).where(
-                _others.c.embedded_with.is_distinct_from(bindparam("model", type_=_columns.embedded_with.type))
-            )
-        ),
-        _columns.revision.is_not(None),
-        or_(
-            _columns.revision == _columns.job_id,
-            ~exists().where(
-                _jobs.job_id == _columns.job_id,
-                or_(*[_jobs.state == state.value for state in (JobState.QUEUED, JobState.RUNNING)]),
-            ),
-        ),
+        _columns.document_id.in_(select(_jobs.subject_id).where(_to_come)), _columns.revision.is_not(None), _IS_COMING
     )
-    .values(status=DocumentStatus.PROCESSING.value, job_id=_columns.revision, error=null())
+    .values(embedded_with=OWED)
 )
 _IS_OUTDATED = (_columns.status == DocumentStatus.PROCESSING.value, _columns.job_id == _columns.revision)
 _COUNT_OUTDATED = counting(_documents, *_IS_OUTDATED)
@@ -198,6 +209,11 @@ class SqlDocuments(SqlRecords[Document]):
 
     async def outdate(self, *, but: str | None) -> None:
         await self._connection.execute(_OUTDATE, {"model": but or ""})  # no model is called nothing
+        if but is None:
+            await self._connection.execute(_OWE, {})
+
+    async def outdate_owed(self) -> None:
+        await self._connection.execute(_OUTDATE_OWED, {})
 
     async def outdated(self, *, limit: int) -> list[Document]:
         return await self._all(_OUTDATED, {"limit": limit})

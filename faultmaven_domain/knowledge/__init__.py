@@ -3,6 +3,7 @@
 from .errors import CollectionNotFound, DocumentNotFound, IndexMismatch
 from .events import DocumentDeleted, EmbeddingRequested
 from .models import (
+    OWED,
     Added,
     Collection,
     Document,
@@ -29,6 +30,7 @@ from .ports import (
 from .service import KnowledgeService
 
 __all__ = [
+    "OWED",
     "Added",
     "Collection",
     "CollectionNotFound",

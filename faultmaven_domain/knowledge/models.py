@@ -15,6 +15,8 @@ LONGEST_TITLE, LONGEST_QUERY, LARGEST_SEARCH = 300, 4_000, 50
 #: Characters of a document's text.
 LONGEST_CONTENT = 10_000_000
 DEFAULT_COLLECTION = "default"
+#: In the place of a model's name, which none has.
+OWED = "(owed)"
 #: What a document's name may end in; one without an ending is taken too.
 READABLE_EXTENSIONS = (
     ".md", ".markdown", ".txt", ".text", ".rst", ".adoc", ".log", ".html", ".htm", ".xhtml", ".pdf", ".docx", ".json",
@@ -43,6 +45,17 @@ class Document:
 
     Only passages of ``revision`` are ever found; it changes in the transaction that ends an indexing job.
     ``embedded_with`` names the model, None where it is found by full text alone. ``source`` is where it came from.
+
+    How it stands to the index:
+
+    - ``revision`` None: nothing of it is there. It waits for its first job, or that came to nothing.
+    - Ready, and ``job_id`` is ``revision``: it is found.
+    - ``job_id`` is another: it waits for that job to index it anew, or the job failed or was called off. It is found as
+      before, unless the index was emptied. No start asks for one that came to nothing, lest it do so for ever; a person
+      may, and so does indexing everything anew.
+    - Processing, and ``job_id`` is ``revision``: marked as one to be indexed anew, with no job yet.
+    - ``embedded_with`` is OWED: everything was to be indexed anew, perhaps over an emptied index, and this one was left
+      to the job it waited for. Should that come to nothing, the next start marks it, and owes it nothing more.
     """
 
     document_id: str
@@ -75,7 +88,7 @@ class Document:
 
     @property
     def is_outdated(self) -> bool:
-        """Marked as one to be indexed anew: it waits, and the job it names is the one that was done."""
+        """Marked as one to be indexed anew."""
         return self.status is DocumentStatus.PROCESSING and self.job_id == self.revision
 
 

@@ -24,8 +24,13 @@ class DocumentRepository(DataProvider[Document], Protocol):
     async def count(self, owner_id: str | None, *, document_type: str | None, collection: str | None) -> int: ...
 
     async def outdate(self, *, but: str | None) -> None:
-        """Mark every document that was ever indexed as one to be indexed anew, whatever became of it since; ``but``
-        those this model has embedded, and those with a later job that waits or runs."""
+        """Mark as ones to be indexed anew the ready documents that this model has not embedded. With None, mark every
+        document that was ever indexed, whatever became of it since, but those with a later job that waits or runs: they
+        are owed it."""
+        ...
+
+    async def outdate_owed(self) -> None:
+        """Mark those that are owed it and whose job has ended without indexing them."""
         ...
 
     async def outdated(self, *, limit: int) -> list[Document]:

@@ -23,9 +23,15 @@ class Renewing:
     backlog: Backlog
 
     async def mark(self, *, but: str | None) -> None:
-        """All that is found but what that model has embedded, and what a job is yet to index."""
+        """All that is ready but what that model has embedded; with None, all that was ever indexed, and what a job is
+        yet to index is owed it."""
         async with self.transactions.begin() as unit:
             await unit.documents.outdate(but=but)
+
+    async def mark_owed(self) -> None:
+        """What was left to jobs that came to nothing, once."""
+        async with self.transactions.begin() as unit:
+            await unit.documents.outdate_owed()
 
     async def take_back(self) -> None:
         """Have the jobs that run begin again: of what they wrote, some may be gone."""

@@ -328,12 +328,14 @@ class KnowledgeService:
 
     async def reindex(self, *, principal: Principal | None = None, only_missing: bool = True) -> int:
         """Have documents indexed again: those the present model has not embedded, or all; gives how many wait for it.
+        One that is missing because it failed or was called off is not asked for, unless it is owed that.
 
         ``principal`` None is the server itself. Raises: Forbidden for anyone but an admin.
         """
         if principal is not None:
             principal.require_admin()
         renewing = self._renewing()
+        await renewing.mark_owed()
         if not only_missing or self.embeddings.dimension:
             await renewing.mark(but=self.embeddings.name if only_missing else None)
         waiting = await renewing.waiting()

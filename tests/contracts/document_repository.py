@@ -2,10 +2,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from faultmaven_domain.kernel.errors import AlreadyExists
 from faultmaven_domain.kernel.jobs import Job, JobState
-from faultmaven_domain.knowledge import Document, DocumentStatus, KnowledgeTransactions
+from faultmaven_domain.knowledge import OWED, Document, DocumentStatus, KnowledgeTransactions
 from tests.contracts.data_provider import DataProviderContract, undone
 from tests.contracts.values import NOON
 
@@ -114,13 +115,14 @@ class DocumentRepositoryContract(DataProviderContract[Document]):
             assert ids(page) == "dc"
 
     async def test_marks_what_is_to_be_indexed_anew(self, transactions: KnowledgeTransactions) -> None:
-        """Whatever was once indexed is marked, however it went on, but what waits for a later job or runs under it."""
+        """Whatever was once indexed is marked, however it went on, but what a later job is yet to do: that is owed, and
+        marked once the job has ended without doing it."""
         ready, processing, failed = DocumentStatus.READY, DocumentStatus.PROCESSING, DocumentStatus.FAILED
         states = {state.value: state for state in JobState}
         async with undone(transactions) as unit:
             for id, status, job, revision in [
-                ("a", ready, "completed", "completed"),
-                ("b", ready, "running", "running"),
+                ("a", ready, "completed", "completed a"),
+                ("b", ready, "running", "running b"),
                 ("c", failed, "failed", "r"),
                 ("d", processing, "cancelled", "r"),
                 ("e", processing, "failed", "r"),
@@ -131,11 +133,14 @@ class DocumentRepositoryContract(DataProviderContract[Document]):
                 ("y", processing, "queued", None),
                 ("z", failed, "failed", None),
             ]:
-                await unit.documents.save(self.value(id, status=status, job_id=job, revision=revision, error="no"))
+                job_id = f"{job} {id}"
+                await unit.documents.save(self.value(id, status=status, job_id=job_id, revision=revision, error="no"))
                 if job in states:
                     fields: dict[str, Any] = {"kind": "k", "owner_id": None, "subject_id": id, "created_at": NOON}
-                    await unit.jobs.save(Job(job_id=job, state=states[job], **fields))
+                    await unit.jobs.save(Job(job_id=job_id, state=states[job], **fields))
             before = {id: await unit.documents.get(id) for id in "vwxyz"}
+            await unit.documents.outdate_owed()
+            assert await unit.documents.count_outdated() == 0
 
             for _ in range(2):
                 await unit.documents.outdate(but=None)
@@ -145,21 +150,38 @@ class DocumentRepositoryContract(DataProviderContract[Document]):
                 assert {(d.status, d.error, d.job_id == d.revision) for d in marked} == {(processing, None, True)}
                 assert await unit.documents.count_outdated() == 6
             assert [ids(await unit.documents.outdated(limit=limit)) for limit in (1, 0)] == ["a", ""]
-            assert before == {id: await unit.documents.get(id) for id in "vwxyz"}
+            owed = {id: evolve(document, embedded_with=OWED) for id, document in before.items() if id in "vwx"}
+            assert before | owed == {id: await unit.documents.get(id) for id in "vwxyz"}
 
-            await unit.documents.save(self.value("a", status=processing, job_id="later", revision="completed"))
-            assert await unit.documents.count_outdated() == 5
+            for job, marks in [("queued v", "abcdefv"), ("queued w", "abcdefvw"), ("running x", "abcdefvwx")]:
+                await unit.jobs.save(evolve(await unit.jobs.get(job), state=states["failed"]))
+                await unit.documents.outdate_owed()
+                assert sorted(ids(await unit.documents.outdated(limit=20))) == list(marks)
+            marked = await unit.documents.outdated(limit=20)
+            assert ids(marked) == "abcdefvwx"
+            assert {(d.status, d.error, d.embedded_with) for d in marked} == {(processing, None, None)}
+            for document in owed.values():
+                await unit.documents.save(document)
+            await unit.documents.outdate(but=None)
+            assert marked == await unit.documents.outdated(limit=20)
+
+            await unit.documents.save(self.value("a", status=processing, job_id="later", revision="completed a"))
+            assert await unit.documents.count_outdated() == 8
 
     async def test_marks_what_another_model_embedded(self, transactions: KnowledgeTransactions) -> None:
-        """Or none; what the present one has embedded is left as it is."""
+        """Or none; what the present one has embedded is left as it is, and so is what is not ready."""
         async with undone(transactions) as unit:
             for id, model, revision in [("c", "old/1", "r"), ("a", None, "r"), ("b", "new/1", "r"), ("d", None, None)]:
                 await unit.documents.save(self.value(id, embedded_with=model, job_id="r", revision=revision))
+            for id, status in [("e", DocumentStatus.FAILED), ("f", DocumentStatus.PROCESSING)]:
+                fields = {"embedded_with": "old/1", "revision": "r", "job_id": "called off", "error": "no"}
+                await unit.documents.save(self.value(id, status=status, **fields))
+            left = {id: await unit.documents.get(id) for id in "bdef"}
 
             await unit.documents.outdate(but="new/1")
 
             assert sorted(ids(await unit.documents.outdated(limit=9))) == ["a", "c"]
-            assert (await unit.documents.get("b")).status is DocumentStatus.READY
+            assert left == {id: await unit.documents.get(id) for id in "bdef"}
 
     async def test_gives_the_newest_that_is_ready(self, transactions: KnowledgeTransactions) -> None:
         """The one added last of those that are ready and have passages, whoever owns it; none where there is none."""

@@ -9,9 +9,11 @@ from attrs import evolve, field, frozen
 from faultmaven_adapters.memory.vectors import MemoryVectorProvider
 from faultmaven_domain.kernel.backlog import Backlog
 from faultmaven_domain.kernel.errors import Unavailable
+from faultmaven_domain.kernel.extraction import UnreadableFile
 from faultmaven_domain.kernel.jobs import JobState
 from faultmaven_domain.knowledge import DocumentStatus, EmbeddingRequested, Passage, Scope, SearchMode
 from faultmaven_domain.knowledge.indexing import INDEX
+from tests.fakes.embedding_model import FakeModel
 from tests.fakes.people import ANA, BOB, ROOT
 
 from .room import LONG, WRITTEN_BATCHES, Room, nothing, the_request
@@ -281,3 +283,56 @@ async def test_one_that_stands_still_goes_on(room: Room) -> None:
     await work_off(small)
 
     assert len(await small.titles("alpha")) == 3
+
+
+async def test_one_that_fails_is_not_asked_for_at_every_start(room: Room) -> None:
+    """What the present model cannot index, or was called off, is left as it is until all is indexed anew."""
+    failing, cancelled, _ = [await room.taught(title, "alpha") for title in "ABC"]
+    other = await room.with_model(FakeModel(name="other/1", dimension=32))
+    await other.knowledge.start(rebuild=True)
+    first, second, _ = await other.waiting()
+    assert (first.document_id, second.document_id) == (failing, cancelled)
+    await other.jobs.cancel(principal=ANA, job_id=second.job_id)
+    other.model.failures.append(UnreadableFile("It is torn."))
+    await work_off(other)
+    before = [await other.document(id) for id in (failing, cancelled)]
+
+    for _ in range(2):
+        assert await other.knowledge.start() == 0
+        assert await other.waiting() == []
+        assert before == [await other.document(id) for id in (failing, cancelled)]
+
+    assert {document.status for document in before} == {DocumentStatus.FAILED}
+    assert before[0].error == "It is torn."
+    assert await other.knowledge.start(rebuild=True) == 3
+    await work_off(other)
+    assert sorted(await other.titles("alpha")) == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("model", [("fake/1", 512), ("none", 0)])
+async def test_what_its_update_owes_is_asked_for_once(troubled: Room, index: Troubled, model: tuple[str, int]) -> None:
+    """Where the index went while updates waited that come to nothing, the next start asks for their documents."""
+    name, dimension = model
+    room = await troubled.with_model(FakeModel(name=name, dimension=dimension))
+
+    async def tear() -> None:
+        raise UnreadableFile("It is torn.")
+
+    taught = [await room.taught(title, "alpha") for title in "AB"]
+    for document_id in taught:
+        await room.knowledge.update(principal=ANA, document_id=document_id, content="alpha beta")
+    for rebuild, marked in ((True, 0), (False, 2)):  # left to the updates, then owed
+        assert await room.knowledge.start(rebuild=rebuild) == marked
+        torn, cancelled = await room.waiting()
+        assert [torn.document_id, cancelled.document_id] == taught
+        await room.jobs.cancel(principal=ANA, job_id=cancelled.job_id)
+        index.meanwhile.append(tear)
+        await room.do(torn)
+        assert {(await room.document(id)).status for id in taught} == {DocumentStatus.FAILED}
+
+    for _ in range(2):
+        assert await room.knowledge.start() == 0
+        assert await room.waiting() == []
+    assert await room.knowledge.start(rebuild=True) == 2
+    await work_off(room)
+    assert sorted(await room.titles("beta")) == ["A", "B"]
