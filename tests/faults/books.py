@@ -28,6 +28,7 @@ class JobRow:
     attempts: int
     progress: float
     error: str | None
+    heartbeat_at: object
 
     @property
     def ended(self) -> bool:
@@ -48,7 +49,7 @@ class Away(Exception):
 
 def jobs(place: Place) -> dict[str, JobRow]:
     """Every module's jobs by their id, while a server may be writing. Raises: Away."""
-    columns = "job_id, kind, subject_id, state, attempts, progress, error"
+    columns = "job_id, kind, subject_id, state, attempts, progress, error, heartbeat_at"
     statements = [f"SELECT {columns} FROM {table}" for table in _tables("jobs")]
     return {row[0]: JobRow(*row) for rows in _asked(place, statements) for row in rows}
 

@@ -208,6 +208,7 @@ def _settled(this: Run, fleet: Fleet, place: str) -> list[Row]:
     shelf = index.compared(settings.lancedb_path, books.documents(place), s3_options(settings))
     return [
         *counted(this.ledger, checker, end, shelf),
+        none_of("given up as their workers died", [why for why in end.given_up.elements() if "worker died" in why]),
         none_of("messages left in an outbox", books.unsent(place)),
         none_of("exit codes other than 0", [str(code) for code in codes if code]),
     ]

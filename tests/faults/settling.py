@@ -74,7 +74,6 @@ def counted(ledger: Ledger, checker: Checker, end: End, shelf: index.Shelf) -> l
         Row("  passages nobody names any more", str(shelf.left_behind)),
         Row("jobs acknowledged", f"{len(end.jobs)}, {again} begun more than once"),
         _tally("  given up, then retried", end.given_up),
-        none_of("    as their workers died", [why for why in end.given_up.elements() if "worker died" in why]),
         none_of("  could not be retried", end.retrying),
         none_of("  not completed in the end", list(found.unended)),
         _tally("refused", ledger.refusals),

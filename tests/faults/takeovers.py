@@ -19,7 +19,7 @@ class _Orphan:
     """``at`` is the moment of the kill; ``idle`` the time after its lease in which there was nobody to take it over."""
 
     at: float
-    attempts: int
+    job: books.JobRow
     ran: bool
     held: bool
     idle: float = 0.0
@@ -59,7 +59,7 @@ class TakeOvers:
         for job in books.jobs(self.place).values():
             if not job.ended:
                 running = job.state == "running"
-                self._orphans.setdefault(job.job_id, _Orphan(now, job.attempts, running, running))
+                self._orphans.setdefault(job.job_id, _Orphan(now, job, running, running))
 
     @property
     def waiting(self) -> list[str]:
@@ -85,13 +85,14 @@ class TakeOvers:
     def _look(self, jobs: dict[str, books.JobRow], now: float) -> None:
         for id, orphan in list(self._orphans.items()):
             job = jobs[id]
-            if orphan.held and (job.state == "queued" or job.attempts > orphan.attempts):
+            begun_again = job.attempts > orphan.job.attempts
+            if orphan.held and (job.state == "queued" or begun_again):
                 orphan.held = False
                 self.freed.append(now - orphan.at)
-            if job.attempts > orphan.attempts or job.state == "failed":
+            if begun_again or job.state == "failed":
                 (self.ran if orphan.ran else self.waited).append(now - orphan.at - orphan.idle)
                 if orphan.ran:
                     self.caught.append(job.kind)
-            elif not job.ended:
+            elif not job.ended and not (orphan.held and job.heartbeat_at != orphan.job.heartbeat_at):
                 continue
-            del self._orphans[id]  # begun again, or ended by the living one that had it
+            del self._orphans[id]  # begun again, or the living one that has it shows life, or ended it
