@@ -212,7 +212,10 @@ async def test_every_spelling_is_the_same_database(postgres: PostgresPlace, post
         f"postgresql://postgres@/?dbname={name}&host={place}",
         f"postgresql://postgres@?database={name}&host={place}",
     ):
-        await pinged(url)
+        connection = await connect(postgres_address(url), Limits())
+        reached = await connection.fetchval("SELECT current_database()")
+        await connection.close()
+        assert reached == name, url
 
 
 async def test_what_is_for_other_clients_is_passed_over(postgres: PostgresPlace) -> None:
