@@ -63,7 +63,7 @@ class HeldWords:
         self._places = kept
         if len(self._passages) > 2 * len(kept) + 64:
             held = {key: passage for key, place in kept.items() if (passage := self._passages[place]) is not None}
-            self.__init__()  # type: ignore[misc]
+            self._passages, self._places, self._lengths, self._found = [], {}, array("i"), {}
             self.add(held)
 
     def best(self, query: str, top_k: int, scope: Scope) -> list[PassageHit]:
